@@ -1,0 +1,56 @@
+PYTHON ?= python3
+VENV ?= .venv
+JOBS ?= 2
+DEVICE ?= cpu
+ARGS ?=
+bin := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help env cpu demo test test-device golden lint bench clean
+
+help: ## print this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  make %-12s %s\n' "$$name" "$$text"; done
+	@printf '\nVariables: PYTHON=%s VENV=%s JOBS=%s DEVICE=%s ARGS="more arguments"\n' $(PYTHON) $(VENV) $(JOBS) $(DEVICE)
+
+env: $(VENV)/dev.stamp ## make the virtual environment: planish, an OpenCL driver if none is there, the test tools
+
+cpu: $(VENV)/base.stamp ## add the OpenCL driver for the CPU, which env does by itself where there is no other device
+	$(bin)/python -m pip install --quiet --editable '.[cpu]'
+
+demo: $(VENV)/base.stamp ## compile the bundled network, run it, compare with the reference
+	$(bin)/python examples/demo.py $(ARGS)
+
+test: $(VENV)/dev.stamp ## run every test; those of kernels on PLANISH_DEVICE, or the best device
+	$(bin)/python -m pytest -n $(JOBS) $(ARGS)
+
+test-device: $(VENV)/dev.stamp ## run the tests of kernels on DEVICE: gpu, cpu, pocl, NVIDIA, 0:1, ...
+	PLANISH_DEVICE='$(DEVICE)' $(bin)/python -m pytest -n $(JOBS) -m device $(ARGS)
+
+golden: $(VENV)/dev.stamp ## rewrite the golden files from what the compiler emits now
+	$(bin)/python -m pytest -n $(JOBS) --update-golden $(ARGS)
+
+lint: $(VENV)/dev.stamp ## check style and types
+	$(bin)/ruff check .
+	$(bin)/mypy
+
+bench: $(VENV)/dev.stamp ## compare with LiteRT and ONNX Runtime
+	$(bin)/python -m benchmarks.bench $(ARGS)
+
+clean: ## remove everything that is generated, the virtual environment included
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/base.stamp: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || { \
+		echo "planish needs Python 3.10 or newer; '$(PYTHON)' is not: try make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(bin)/python -m pip install --quiet --editable .
+	@$(bin)/python -c 'import sys; from planish.runtime import devices; sys.exit(not devices.devices())' || { \
+		echo "no OpenCL device yet: installing the driver for the CPU"; \
+		$(bin)/python -m pip install --quiet --editable '.[cpu]'; }
+	@touch $@
+
+$(VENV)/dev.stamp: $(VENV)/base.stamp
+	$(bin)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@

@@ -1,0 +1,189 @@
+"""The pipeline, top to bottom."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from planish.runtime import plan as plan_format
+from planish.runtime.plan import Plan
+
+from . import frontend, memory, passes, render, text
+from .errors import OptionError
+from .ir import Graph
+from .lower import Schedule, lower
+from .memory import Arena
+from .passes.rewrite import Event
+from .render import Packed, Source
+from .targets import Target
+
+Progress = Callable[[str], None]
+"""Called with the name of each stage as it begins."""
+
+PRECISIONS = ("f32", "f16")
+
+
+@dataclass
+class Report:
+    """What happened on the way, for the summary and for `--explain`.
+
+    Attributes:
+        nodes: in the graph as imported; launches: in the plan.
+        events: what the rules of each pass did or declined, in order.
+        seconds: by stage.
+    """
+
+    nodes: int = 0
+    launches: int = 0
+    kernels: int = 0
+    weights: int = 0
+    arena: int = 0
+    arena_bound: int = 0
+    events: list[tuple[str, Event]] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+def compile_model(path: str | Path, target: Target, *, precision: str = "f32", input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+                  dump_ir: Path | None = None, stop_after: str | None = None,
+                  progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
+    """Compiles a model file.
+
+    Args:
+        precision: "f32", or "f16": intermediates and weights in half precision, arithmetic in float32.
+        input_shapes: of inputs, by name; needed where the model leaves a dimension open.
+        dump_ir: a folder for the graph's text after every stage.
+        stop_after: "import" or a pass; the plan is None then.
+        progress: called with the name of each stage as it begins.
+
+    Raises:
+        CompileError: the model or an option is not accepted.
+    """
+    if precision not in PRECISIONS:
+        raise OptionError(f"no precision '{precision}'; one of {', '.join(PRECISIONS)}")
+    if stop_after not in (None, "import", *passes.NAMES):
+        raise OptionError(f"no pass '{stop_after}' to stop after; one of import, {', '.join(passes.NAMES)}")
+    report = Report()
+    clock = _Clock(report, progress)
+
+    clock.start("import")
+    graph = frontend.load(Path(path), input_shapes=input_shapes or {})
+    report.nodes = len(graph)
+    _dump(dump_ir, 0, "import", graph)
+    if stop_after == "import":
+        return None, report
+
+    def watch(number: int, name: str, graph: Graph, events: list[Event]) -> None:
+        report.events += [(name, e) for e in events]
+        _dump(dump_ir, number, name, graph)
+        clock.start(passes.NAMES[number] if number < len(passes.NAMES) else "lower")
+
+    clock.start(passes.NAMES[0])
+    graph = passes.run(graph, target, watch=watch, stop_after=stop_after)
+    if stop_after:
+        return None, report
+
+    schedule = lower(graph, target, precision)
+    clock.start("place")
+    arena = memory.assign(schedule, target.alignment)
+    clock.start("render")
+    plan = _emit(schedule, arena, target)
+    provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": _sha256(Path(path)),
+                  "target": target.name, "lanes": target.lanes, "precision": precision}
+    plan = Plan(**{**plan.__dict__, "provenance": provenance})
+    clock.stop()
+    report.launches, report.kernels, report.weights = len(plan.launches), len(plan.kernels), len(plan.weights)
+    report.arena, report.arena_bound = arena.nbytes, arena.lower_bound
+    return plan, report
+
+
+def _emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
+    """The plan of a schedule whose kernels are chosen and whose buffers are placed."""
+    graph = schedule.graph
+    outputs = list(graph.outputs.values())
+    weights = _Blob(target.alignment)
+    kernels: dict[str, int] = {}
+    sources: list[plan_format.Kernel] = []
+    launches = []
+    for launch in schedule.launches:
+        rendered: Source = render.source(launch.site, launch.kernel)
+        if rendered.name not in kernels:
+            kernels[rendered.name] = len(sources)
+            sources.append(plan_format.Kernel(rendered.name, rendered.text))
+        arguments = []
+        for operand in rendered.operands:
+            if isinstance(operand, Packed):
+                arguments.append(weights.add(operand.pack.make().astype(operand.storage, copy=False)))
+                continue
+            root = memory.home(graph, operand)
+            if root in graph.inputs:
+                arguments.append(plan_format.Argument("input", graph.inputs.index(root), 0, graph.type(root).nbytes))
+            elif root in outputs:
+                arguments.append(plan_format.Argument("output", outputs.index(root), 0, graph.type(root).nbytes))
+            else:
+                arguments.append(plan_format.Argument("arena", 0, arena.offsets[root], arena.sizes[root]))
+        kernel = launch.kernel
+        launches.append(plan_format.Launch(kernels[rendered.name], kernel.grid, kernel.group, tuple(arguments),
+                                           launch.site.node.sources, kernel.flops, kernel.nbytes, kernel.variant()))
+    return Plan(
+        inputs=tuple(_tensor(graph, name, name) for name in graph.inputs),
+        outputs=tuple(_tensor(graph, name, value) for name, value in graph.outputs.items()),
+        kernels=tuple(sources), launches=tuple(launches), arena=arena.nbytes, alignment=target.alignment, weights=weights.data,
+    )
+
+
+class _Blob:
+    """Arrays one after another, equal ones once."""
+
+    def __init__(self, alignment: int):
+        self.alignment, self.data = alignment, bytearray()
+        self._seen: dict[bytes, plan_format.Argument] = {}
+
+    def add(self, array: np.ndarray) -> plan_format.Argument:
+        raw = np.ascontiguousarray(array).tobytes()
+        key = hashlib.sha256(raw).digest()
+        if key not in self._seen:
+            self.data += bytes(-len(self.data) % self.alignment)
+            self._seen[key] = plan_format.Argument("weights", 0, len(self.data), max(len(raw), 1))
+            self.data += raw
+        return self._seen[key]
+
+
+class _Clock:
+    def __init__(self, report: Report, progress: Progress):
+        self.report, self.progress = report, progress
+        self.stage, self.since = "", 0.0
+
+    def start(self, stage: str) -> None:
+        self.stop()
+        self.stage, self.since = stage, perf_counter()
+        self.progress(stage)
+
+    def stop(self) -> None:
+        if self.stage:
+            self.report.seconds[self.stage] = self.report.seconds.get(self.stage, 0.0) + perf_counter() - self.since
+        self.stage = ""
+
+
+def _tensor(graph: Graph, name: str, value: str) -> plan_format.Tensor:
+    type = graph.type(value)
+    return plan_format.Tensor(name, type.shape, type.dtype.name)
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"{number:02}-{name}.txt").write_text(text.dump(graph), encoding="utf-8")
+
+
+__all__: list[Any] = ["PRECISIONS", "Report", "compile_model"]

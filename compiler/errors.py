@@ -1,0 +1,49 @@
+"""What can go wrong between a model file and a plan.
+
+    PlanishError                  (planish.runtime.errors)
+    └── CompileError              any refusal of the compiler
+        ├── ModelError            the file is missing, damaged or not a model
+        ├── OptionError           an option does not fit the model or the device
+        ├── UnsupportedError      nodes that no op of this compiler can take; lists every one
+        └── GraphError            a graph that contradicts itself: a fault of a frontend or a pass
+
+Every message says where, what, and what would be accepted; the command line prints it as one `error:` line.
+"""
+
+from __future__ import annotations
+
+from planish.runtime.errors import PlanishError
+
+
+class CompileError(PlanishError):
+    """The model cannot be compiled as asked."""
+
+
+class ModelError(CompileError):
+    """The file is not a model that can be read."""
+
+
+class OptionError(CompileError):
+    """An option names something that the model or the device does not have."""
+
+
+class GraphError(CompileError):
+    """The graph is inconsistent; raised by `Graph.verify` and by the shape inference of ops."""
+
+
+class Unsupported(Exception):
+    """Raised by an importer for the node at hand: why, and what would be accepted."""
+
+
+class UnsupportedError(CompileError):
+    """Nodes that cannot be compiled.
+
+    Attributes:
+        nodes: (node, op, reason) of each, in the order of the file.
+    """
+
+    def __init__(self, path: str, nodes: list[tuple[str, str, str]]):
+        self.nodes = tuple(nodes)
+        listed = "; ".join(f"{op} '{node}': {reason}" for node, op, reason in nodes)
+        count = f"{len(nodes)} nodes" if len(nodes) > 1 else "1 node"
+        super().__init__(f"{path}: {count} not supported: {listed}")

@@ -1,0 +1,61 @@
+"""Where the nodes of a file meet their importers; what cannot be imported is gathered, to be told in one go."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from ..errors import Unsupported, UnsupportedError
+from ..ops.importing import Result, SourceNode
+
+NO_IMPORTER = "no such operator is supported"
+FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error)
+"""What an importer stumbles over when a node lacks the operands or attributes that its operator has."""
+
+N = TypeVar("N", bound=SourceNode)
+
+
+class Desk:
+    """Takes source nodes, one by one.
+
+    Attributes:
+        refused: (node, op, reason) of each node that could not be imported.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.refused: list[tuple[str, str, str]] = []
+        self._cause: Exception | None = None
+
+    def refuse(self, name: str, op: str, reason: str, cause: Exception | None = None) -> None:
+        self.refused.append((name, op, reason))
+        self._cause = self._cause or cause
+
+    def take(
+        self, name: str, op: str, importer: Callable[[N], Result], make: Callable[[], N], *, wanted: int
+    ) -> tuple[str, ...] | None:
+        """The values of a node's outputs; None where it is refused.
+
+        Args:
+            make: the node; it may raise `Unsupported` for an operand.
+            wanted: how many outputs are used.
+        """
+        try:
+            result = importer(make())
+            values = (result,) if isinstance(result, str) else tuple(result)
+            if len(values) < wanted:
+                raise Unsupported(f"of its outputs {len(values)} would be accepted, but {wanted} are used")
+            return values
+        except Unsupported as error:
+            self.refuse(name, op, str(error), error)
+        except FAULTS as error:
+            what = f"{type(error).__name__}: {error}"
+            self.refuse(name, op, f"its operands or attributes do not fit the operator ({what})", error)
+        return None
+
+    def close(self) -> None:
+        """Raises `UnsupportedError` for what has been refused."""
+        if self.refused:
+            raise UnsupportedError(str(self.path), self.refused) from self._cause

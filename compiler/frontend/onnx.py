@@ -1,0 +1,209 @@
+"""An ONNX model -> a graph. Knows tensors and nodes in general; each op's importer knows its operator.
+
+Operators of other domains go by "domain::Name". One without an importer is replaced by the function that the model, or
+the standard, defines it by.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import FunctionProto, ModelProto, NodeProto, ValueInfoProto
+
+from ..errors import ModelError
+from ..ir import Graph, TensorType, Value
+from ..ops import importing
+from .desk import NO_IMPORTER, Desk
+from .inputs import Dims, Shape, resolve
+from .onnx_functions import bound_nodes, has_standard_function, standard_function
+from .onnx_tensors import array_of, attribute_value, dense, plain
+
+DEFAULT_DOMAINS = ("", "ai.onnx")
+Opsets = Mapping[str, int]
+
+
+def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape]) -> Graph:
+    """The graph of a model; see `planish.compiler.frontend.load`."""
+    model = _parse(data, path)
+    reader = _Reader(model, path)
+    reader.add_inputs(input_shapes)
+    reader.add_nodes(model.graph.node, reader.main)
+    reader.desk.close()
+    reader.add_outputs()
+    return reader.graph
+
+
+def _parse(data: bytes, path: Path) -> ModelProto:
+    try:
+        model = ModelProto.FromString(data)
+    except Exception:  # protobuf's DecodeError
+        if data[:1] == b"\x08" and b"\x00" < data[1:2] < b"\x20":  # field 1, ir_version: so every ONNX writer begins
+            raise ModelError(f"{path}: a damaged or truncated ONNX protobuf") from None
+        model = ModelProto()
+    if not model.HasField("graph"):
+        raise ModelError(f"{path}: neither a TFLite flatbuffer nor an ONNX protobuf")
+    if not model.graph.output:
+        raise ModelError(f"{path}: the model has no outputs")
+    return model
+
+
+@dataclass
+class _Scope:
+    """The names that nodes see: of the model's graph, or of a function's body.
+
+    Attributes:
+        values: name -> value of the graph; None for what a refused node computes.
+        prefix: of the names of nodes.
+        used: names that something reads.
+    """
+
+    opsets: Opsets
+    used: set[str]
+    values: dict[str, str | None] = field(default_factory=dict)
+    prefix: str = ""
+
+
+class _Reader:
+    def __init__(self, model: ModelProto, path: Path):
+        self.model = model
+        self.path = path
+        self.graph = Graph(path.stem)
+        self.desk = Desk(path)
+        self.functions = {(_domain(f.domain), f.name): f for f in model.functions}
+        self.constants = {t.name: t for t in model.graph.initializer}
+        self.sparse = {t.values.name: t for t in model.graph.sparse_initializer}
+        used = {*_reads(model.graph.node), *(o.name for o in model.graph.output)}
+        self.main = _Scope(_opsets(model.opset_import), used)
+        self.position = 0
+
+    def add_inputs(self, input_shapes: Mapping[str, Shape]) -> None:
+        inputs = [i for i in self.model.graph.input if i.name not in self.constants and i.name not in self.sparse]
+        for i in inputs:
+            reason = _refusal(i)
+            if reason:
+                self.desk.refuse(i.name, "input", reason)
+        self.desk.close()
+        shapes = resolve(self.path, {i.name: _dims(i) for i in inputs}, input_shapes)
+        for i in inputs:
+            dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type))
+            self.main.values[i.name] = self.graph.add_input(i.name, TensorType(shapes[i.name], dtype))
+
+    def add_nodes(self, nodes: Sequence[NodeProto], scope: _Scope) -> None:
+        for node in self._ordered(nodes):
+            self._add_node(node, scope)
+
+    def add_outputs(self) -> None:
+        for output in self.model.graph.output:
+            self.graph.outputs[output.name] = self._value(output.name, self.main)
+
+    def _add_node(self, node: NodeProto, scope: _Scope) -> None:
+        domain = _domain(node.domain)
+        op = f"{domain}::{node.op_type}" if domain else node.op_type
+        name = scope.prefix + (node.name or next(filter(None, node.output), f"{node.op_type.lower()}_{self.position}"))
+        self.position += 1
+        importer, function = importing.ONNX.get(op), self.functions.get((domain, node.op_type))
+        version = scope.opsets.get(domain, 1)
+        known = importer or function or has_standard_function(node, version)
+        results: Sequence[str | None] | None = None
+        if not known:
+            self.desk.refuse(name, op, NO_IMPORTER)
+        elif all(scope.values.get(v, "") is not None for v in _reads([node])):
+            wanted = max((k + 1 for k, v in enumerate(node.output) if v in scope.used), default=0)
+            if importer and not function:
+                make = partial(self._node, node, op, name, version, scope)
+                results = self.desk.take(name, op, importer, make, wanted=wanted)
+            else:
+                results = self._call(node, name, version, scope)
+        scope.values.update(zip(node.output, results if results is not None else [None] * len(node.output)))
+
+    def _node(self, node: NodeProto, op: str, name: str, version: int, scope: _Scope) -> importing.OnnxNode:
+        return importing.OnnxNode(
+            self.graph, name, op, self.position - 1, tuple(self._value(v, scope) for v in node.input),
+            tuple(f"{scope.prefix}{v}" for v in node.output), opset=version,
+            attributes={a.name: attribute_value(a, self.path) for a in node.attribute},
+        )
+
+    def _call(self, node: NodeProto, name: str, version: int, scope: _Scope) -> list[str | None]:
+        """Imports the body of a function in the place of the node that calls it."""
+        operands = [self._value(v, scope) for v in node.input]
+        function = self.functions.get((_domain(node.domain), node.op_type))
+        if function is None:
+            function = standard_function(node, version, [self.graph.type(v) if v else None for v in operands])
+        nodes = bound_nodes(function, node)
+        opsets = {**scope.opsets, **_opsets(function.opset_import)}
+        inner = _Scope(opsets, {*_reads(nodes), *function.output}, prefix=f"{name}/")
+        inner.values.update(dict.fromkeys(function.input, ""))
+        inner.values.update(zip(function.input, operands))
+        self.add_nodes(nodes, inner)
+        return [inner.values.get(v) for v in function.output]
+
+    def _value(self, name: str, scope: _Scope) -> str:
+        """The graph's value of that name; a constant is added when it is first asked for."""
+        value = scope.values.get(name) if name else ""
+        if value is not None:
+            return value
+        if scope is self.main and name in self.constants:
+            array = array_of(self.constants[name], self.path)
+        elif scope is self.main and name in self.sparse:
+            array = dense(self.sparse[name], self.path)
+        else:
+            raise ModelError(f"{self.path}: '{name}' is neither an input nor a constant, and no node computes it")
+        scope.values[name] = value = self.graph.fresh(name)
+        self.graph.add_value(Value(value, TensorType.of(array), array))
+        return value
+
+    def _ordered(self, nodes: Sequence[NodeProto]) -> Sequence[NodeProto]:
+        """The nodes with producers before consumers; as they are, where they already stand so."""
+        producers = {v: k for k, node in enumerate(nodes) for v in node.output if v}
+        needs = {k: {producers[v] for v in _reads([node]) if v in producers} for k, node in enumerate(nodes)}
+        if all(max(before, default=-1) < k for k, before in needs.items()):
+            return nodes
+        try:
+            return [nodes[k] for k in TopologicalSorter(needs).static_order()]
+        except CycleError as error:
+            cycle = " -> ".join(nodes[k].name for k in error.args[1])
+            raise ModelError(f"{self.path}: the graph has a cycle: {cycle}") from None
+
+
+def _domain(domain: str) -> str:
+    return "" if domain in DEFAULT_DOMAINS else domain
+
+
+def _opsets(imports: Sequence[onnx.OperatorSetIdProto]) -> Opsets:
+    return {_domain(i.domain): i.version for i in imports}
+
+
+def _reads(nodes: Sequence[NodeProto]) -> Iterator[str]:
+    """Names that nodes read, those that their subgraphs take from outside included."""
+    for node in nodes:
+        yield from filter(None, node.input)
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                own = {v for inner in graph.node for v in inner.output}
+                own |= {v.name for v in (*graph.input, *graph.initializer)}
+                yield from (v for v in (*_reads(graph.node), *(o.name for o in graph.output)) if v not in own)
+
+
+def _refusal(info: ValueInfoProto) -> str | None:
+    """Why an input cannot be taken."""
+    kind = info.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return f"a {(kind or 'value without a type').removesuffix('_type')}; tensors would be accepted"
+    elem = info.type.tensor_type.elem_type
+    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem)) if elem else np.dtype(object)
+    if dtype.kind not in "fbiu" or plain(np.zeros(0, dtype)).dtype != dtype:
+        accepted = "float, double, float16, bool and integers of 8 bits and more"
+        return f"of type {onnx.TensorProto.DataType.Name(elem).lower()}; {accepted} would be accepted"
+    return None
+
+
+def _dims(info: ValueInfoProto) -> Dims | None:
+    if not info.type.tensor_type.HasField("shape"):
+        return None
+    return [d.dim_value if d.dim_value > 0 else d.dim_param for d in info.type.tensor_type.shape.dim]

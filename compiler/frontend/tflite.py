@@ -1,0 +1,119 @@
+"""A TFLite model -> a graph. Knows tensors and operators in general; each op's importer knows its operator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ModelError, Unsupported
+from ..ir import Graph, TensorType, Value
+from ..ops import importing
+from .desk import NO_IMPORTER, Desk
+from .inputs import Dims, Shape, resolve
+from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
+
+
+def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape]) -> Graph:
+    """The graph of a model's main subgraph; see `planish.compiler.frontend.load`."""
+    subgraphs = read_subgraphs(data, path)
+    if not subgraphs or not subgraphs[0].outputs:
+        raise ModelError(f"{path}: the model has no outputs")
+    reader = _Reader(subgraphs[0], path)
+    reader.add_inputs(input_shapes)
+    for position, operator in enumerate(reader.subgraph.operators):
+        reader.add_operator(operator, position)
+    reader.desk.close()
+    reader.add_outputs()
+    return reader.graph
+
+
+class _Reader:
+    """Attributes:
+        values: the graph's value for each tensor that is known so far; None for one that a refused operator computes.
+    """
+
+    def __init__(self, subgraph: Subgraph, path: Path):
+        self.subgraph = subgraph
+        self.path = path
+        self.graph = Graph(path.stem)
+        self.desk = Desk(path)
+        self.values: dict[int, str | None] = {}
+        self.used = {*subgraph.outputs, *(k for o in subgraph.operators for k in o.inputs)}
+
+    def add_inputs(self, input_shapes: Mapping[str, Shape]) -> None:
+        recorded: dict[str, Dims] = {}
+        for k in self.subgraph.inputs:
+            tensor = self.subgraph.tensors[k]
+            self.values[k] = name = _unique(tensor.name, recorded)
+            recorded[name] = [d if d >= 0 else "" for d in tensor.signature]
+            if tensor.type.dtype == object:
+                self.desk.refuse(name, "input", f"of type {tensor.kind}; numbers and truth values would be accepted")
+        self.desk.close()
+        shapes = resolve(self.path, recorded, input_shapes)
+        for k, name in zip(self.subgraph.inputs, recorded):
+            self.graph.add_input(name, TensorType(shapes[name], self.subgraph.tensors[k].type.dtype))
+
+    def add_operator(self, operator: Operator, position: int) -> None:
+        name = f"{operator.op.lower()}_{position}"
+        importer = importing.TFLITE.get(operator.op)
+        results = None
+        if importer is None:
+            self.desk.refuse(name, operator.op, NO_IMPORTER)
+        elif all(self.values.get(k, "") is not None for k in operator.inputs):
+            wanted = max((k + 1 for k, t in enumerate(operator.outputs) if t in self.used), default=0)
+            node = partial(self._node, operator, name, position)
+            results = self.desk.take(name, operator.op, importer, node, wanted=wanted)
+        self.values.update(zip(operator.outputs, results if results is not None else [None] * len(operator.outputs)))
+
+    def add_outputs(self) -> None:
+        for k in self.subgraph.outputs:
+            try:
+                value = self._value(k)
+            except Unsupported as error:
+                raise ModelError(f"{self.path}: output {error}") from None
+            self.graph.outputs[_unique(self.subgraph.tensors[k].name, self.graph.outputs)] = value
+
+    def _node(self, o: Operator, name: str, position: int) -> importing.TfliteNode:
+        tensors = self.subgraph.tensors
+        for k in (*o.inputs, *o.outputs):
+            if k >= 0 and tensors[k].quantized and not tensors[k].buffer.size:
+                raise Unsupported(f"quantised tensors ({tensors[k].kind} '{tensors[k].name}'): "
+                                  "float32 and float16 models are accepted")
+        return importing.TfliteNode(
+            self.graph, name, o.op, position, tuple(self._value(k) for k in o.inputs),
+            tuple(tensors[k].name for k in o.outputs), version=o.version, options=o.options,
+            results=tuple(tensors[k].type for k in o.outputs), custom=o.custom,
+        )
+
+    def _value(self, k: int) -> str:
+        """The graph's value for a tensor; a constant is added when it is first asked for."""
+        if k < 0:
+            return ""
+        value = self.values.get(k)
+        if value is None:
+            tensor = self.subgraph.tensors[k]
+            self.values[k] = value = self.graph.fresh(tensor.name)
+            self.graph.add_value(Value(value, TensorType.of(array := self._constant(tensor)), array))
+        return value
+
+    def _constant(self, tensor: Tensor) -> np.ndarray:
+        if tensor.variable:
+            raise Unsupported(f"'{tensor.name}' keeps a state between runs; models without state are accepted")
+        if not tensor.buffer.size and tensor.type.size:
+            raise Unsupported(f"'{tensor.name}' is neither an input nor a constant, and no operator before computes it")
+        try:
+            return tensor.array()
+        except (ValueError, LookupError) as error:
+            raise ModelError(f"{self.path}: damaged: {error}") from error
+
+
+def _unique(name: str, taken: Mapping[str, object]) -> str:
+    """A name that no other input (or output) has."""
+    count, unique = 0, name
+    while unique in taken:
+        count += 1
+        unique = f"{name}.{count}"
+    return unique

@@ -1,0 +1,374 @@
+"""The graph of a model: values, nodes, and the rules they keep.
+
+A `Graph` is a bipartite `networkx.DiGraph`: a vertex is a value (one tensor) or a node (one operation), its payload one
+frozen dataclass. Edges follow from `Node.inputs`, `Node.epilogue` and `Node.outputs`; operand order lives in those tuples.
+Nothing outside this file touches networkx.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import networkx as nx
+import numpy as np
+
+from .errors import GraphError
+from .layout import Layout
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """Shape and element type of a tensor."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @staticmethod
+    def of(array: np.ndarray) -> TensorType:
+        return TensorType(tuple(array.shape), array.dtype)
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    @property
+    def nbytes(self) -> int:
+        return self.size * self.dtype.itemsize
+
+    def __str__(self) -> str:
+        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True)
+class Value:
+    """One tensor.
+
+    Attributes:
+        data: the contents of a constant.
+        layout: where its elements lie; None until the layout pass.
+        home: the value in whose buffer it lies; None where it has a buffer of its own.
+    """
+
+    name: str
+    type: TensorType
+    data: np.ndarray | None = field(default=None, compare=False)
+    layout: Layout | None = None
+    home: str | None = None
+
+
+class Operation(Protocol):
+    """What a node needs of its op; `planish.compiler.ops.op.Op` is the real thing."""
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]: ...
+
+    def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]: ...
+
+
+Arg = int | str
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of an epilogue, applied to the result before it is stored.
+
+    Attributes:
+        op: an element-wise op.
+        args: its operands: k >= 0 is the k-th result so far (0: of the node's op, k: of step k), a string names a value
+            that broadcasts to the result.
+    """
+
+    op: Operation
+    args: tuple[Arg, ...]
+
+
+@dataclass(frozen=True)
+class Node:
+    """One operation, followed by its epilogue.
+
+    Attributes:
+        inputs: names of values; "" where an optional operand is absent.
+        outputs: names of values; the epilogue applies to the only one.
+        position: place in the source file, which breaks ties in the order of execution.
+        sources: the names, in the source file, of the nodes it stands for.
+    """
+
+    name: str
+    op: Any
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    epilogue: tuple[Step, ...] = ()
+    position: int = 0
+    sources: tuple[str, ...] = ()
+
+    @property
+    def output(self) -> str:
+        """The first output."""
+        return self.outputs[0]
+
+    @property
+    def operands(self) -> tuple[str, ...]:
+        """Every value it reads: inputs, then the epilogue's, each once."""
+        extra = (a for step in self.epilogue for a in step.args if isinstance(a, str))
+        return tuple(dict.fromkeys(v for v in (*self.inputs, *extra) if v))
+
+
+class Graph:
+    """A model: inputs, outputs, and what lies between.
+
+    Attributes:
+        inputs: names of the values that the user supplies, in the model's order.
+        outputs: the model's name of each output -> the value that it is.
+        journal: names of the nodes added since somebody last emptied it.
+    """
+
+    def __init__(self, name: str = "model"):
+        self.name = name
+        self.inputs: list[str] = []
+        self.outputs: dict[str, str] = {}
+        self.journal: list[str] = []
+        self._vertices = nx.DiGraph()
+        self._fresh: dict[str, int] = {}
+
+    # -- reading
+
+    def value(self, name: str) -> Value:
+        return self._vertices.nodes["value", name]["payload"]  # type: ignore[no-any-return]
+
+    def node(self, name: str) -> Node:
+        return self._vertices.nodes["node", name]["payload"]  # type: ignore[no-any-return]
+
+    def has_value(self, name: str) -> bool:
+        return ("value", name) in self._vertices
+
+    def has_node(self, name: str) -> bool:
+        return ("node", name) in self._vertices
+
+    def type(self, name: str) -> TensorType:
+        return self.value(name).type
+
+    def constant(self, name: str) -> np.ndarray | None:
+        """The contents of a value that is constant, else None."""
+        return self.value(name).data if name else None
+
+    def producer(self, name: str) -> Node | None:
+        """The node that computes a value; None for inputs and constants."""
+        for key in self._vertices.predecessors(("value", name)):
+            return self.node(key[1])
+        return None
+
+    def consumers(self, name: str) -> list[Node]:
+        """The nodes that read a value, in a reproducible order."""
+        nodes = [self.node(key[1]) for key in self._vertices.successors(("value", name))]
+        return sorted(nodes, key=_order) if len(nodes) > 1 else nodes
+
+    def is_output(self, name: str) -> bool:
+        return name in self.outputs.values()
+
+    def values(self) -> list[Value]:
+        """Every value, in the order of insertion."""
+        return [d["payload"] for (kind, _), d in self._vertices.nodes(data=True) if kind == "value"]
+
+    def nodes(self) -> list[Node]:
+        """Every node, producers first; ties go to the earlier position in the source, then to the name.
+
+        Raises:
+            GraphError: there is a cycle.
+        """
+        return list(self._sorted())
+
+    def _sorted(self) -> Iterator[Node]:
+        vertices = self._vertices.nodes
+
+        def key(vertex: tuple[str, str]) -> tuple[int, int, str]:
+            kind, name = vertex
+            return (0, 0, name) if kind == "value" else (1, vertices[vertex]["payload"].position, name)
+
+        try:
+            for kind, name in nx.lexicographical_topological_sort(self._vertices, key):
+                if kind == "node":
+                    yield self.node(name)
+        except nx.NetworkXUnfeasible:
+            raise GraphError(f"{self.name}: the graph has a cycle") from None
+
+    def __len__(self) -> int:
+        """Number of nodes."""
+        return sum(1 for kind, _ in self._vertices if kind == "node")
+
+    # -- writing
+
+    def fresh(self, hint: str) -> str:
+        """A name that neither a value nor a node has."""
+        if not self.has_value(hint) and not self.has_node(hint):
+            return hint
+        count = self._fresh.get(hint, 0)
+        while True:
+            count += 1
+            name = f"{hint}.{count}"
+            if not self.has_value(name) and not self.has_node(name):
+                self._fresh[hint] = count
+                return name
+
+    def add_value(self, value: Value) -> str:
+        """Adds a value, or replaces the payload of the one with its name."""
+        self._vertices.add_node(("value", value.name), payload=value)
+        return value.name
+
+    def add_input(self, name: str, type: TensorType) -> str:
+        self.inputs.append(name)
+        return self.add_value(Value(name, type))
+
+    def add_constant(self, data: np.ndarray, hint: str = "const") -> str:
+        return self.add_value(Value(self.fresh(hint), TensorType.of(data), data))
+
+    def add_node(self, node: Node) -> Node:
+        """Adds a node; its output values are made, with inferred types, where they do not exist.
+
+        Raises:
+            GraphError: a value that it reads does not exist, or the op refuses its operands.
+        """
+        for name in node.operands:
+            if not self.has_value(name):
+                raise GraphError(f"node '{node.name}' reads '{name}', which does not exist")
+        for name, type in zip(node.outputs, self.infer(node)):
+            if not self.has_value(name):
+                self.add_value(Value(name, type))
+        self.journal.append(node.name)
+        self._vertices.add_node(("node", node.name), payload=node)
+        self._vertices.add_edges_from((("value", v), ("node", node.name)) for v in node.operands)
+        self._vertices.add_edges_from((("node", node.name), ("value", v)) for v in node.outputs if v)
+        return node
+
+    def emit(self, op: Any, *inputs: str, like: Node, hint: str = "") -> str:
+        """Adds a node with one new output, in the place of `like`; returns the output's name."""
+        output = self.fresh(hint or like.output)
+        name = self.fresh(f"{like.name}:{type(op).__name__.lower()}")
+        self.add_node(Node(name, op, inputs, (output,), position=like.position, sources=like.sources))
+        return output
+
+    def remove_node(self, name: str) -> None:
+        """Removes a node; its outputs stay, without a producer, until `sweep`."""
+        self._vertices.remove_node(("node", name))
+
+    def replace_node(self, old: Node, new: Node) -> Node:
+        """Puts a node in the place of another."""
+        self.remove_node(old.name)
+        return self.add_node(new)
+
+    def replace_uses(self, old: str, new: str) -> None:
+        """Lets every reader of one value, and the model's outputs, take another."""
+        for node in self.consumers(old):
+            inputs = tuple(new if v == old else v for v in node.inputs)
+            epilogue = tuple(
+                replace(s, args=tuple(new if a == old else a for a in s.args)) for s in node.epilogue
+            )
+            self.replace_node(node, replace(node, inputs=inputs, epilogue=epilogue))
+        for name, value in self.outputs.items():
+            if value == old:
+                self.outputs[name] = new
+
+    def sweep(self) -> list[Node]:
+        """Removes what no output depends on; returns the nodes removed. Inputs stay."""
+        roots = [("value", v) for v in self.outputs.values()]
+        alive = set(roots)
+        stack = list(roots)
+        while stack:
+            for key in self._vertices.predecessors(stack.pop()):
+                if key not in alive:
+                    alive.add(key)
+                    stack.append(key)
+        for key in list(alive):
+            if key[0] == "node":
+                alive.update(("value", v) for v in self.node(key[1]).outputs)
+        alive.update(("value", v) for v in self.inputs)
+        dead = [key for key in self._vertices if key not in alive]
+        nodes = [self.node(name) for kind, name in dead if kind == "node"]
+        self._vertices.remove_nodes_from(dead)
+        return nodes
+
+    def copy(self) -> Graph:
+        """An independent graph with the same (immutable) payloads."""
+        other = Graph(self.name)
+        other.inputs = list(self.inputs)
+        other.outputs = dict(self.outputs)
+        other._vertices = self._vertices.copy()
+        other._fresh = dict(self._fresh)
+        return other
+
+    # -- rules
+
+    def infer(self, node: Node) -> tuple[TensorType, ...]:
+        """The types of a node's outputs, by its op's and its epilogue's own inference.
+
+        Raises:
+            GraphError: an op refuses its operands; names the node.
+        """
+        try:
+            types = node.op.infer(*(self.type(v) if v else None for v in node.inputs))
+            results = [types[0]]
+            for step in node.epilogue:
+                args = (results[a] if isinstance(a, int) else self.type(a) for a in step.args)
+                results.append(step.op.infer(*args)[0])
+        except GraphError as error:
+            raise GraphError(f"node '{node.name}' ({type(node.op).__name__}): {error}") from None
+        return types if not node.epilogue else (results[-1],)
+
+    def verify(self) -> None:
+        """Checks the rules every graph keeps.
+
+        Acyclic; each value has exactly one source (producer, input or constant); outputs exist; each op's own shape
+        inference equals the recorded types.
+
+        Raises:
+            GraphError: says which rule is broken, where.
+        """
+        for name in self.outputs.values():
+            if not self.has_value(name):
+                raise GraphError(f"output '{name}' does not exist")
+        inputs = set(self.inputs)
+        for value in self.values():
+            key = ("value", value.name)
+            producers = self._vertices.in_degree(key)
+            sources = producers + (value.name in inputs) + (value.data is not None)
+            used = self._vertices.out_degree(key) or self.is_output(value.name)
+            if sources > 1 or (used and not sources):
+                raise GraphError(f"value '{value.name}' has {sources} sources; it needs one: a node, an input or a constant")
+        for node in self.nodes():
+            for name, type in zip(node.outputs, self.infer(node)):
+                if name and self.type(name) != type:
+                    raise GraphError(f"node '{node.name}': '{name}' is recorded as {self.type(name)}, but the op gives {type}")
+
+
+def evaluate(graph: Graph, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Runs a graph by the numpy reference of its ops: the oracle of every test.
+
+    Args:
+        feed: an array for each of the graph's inputs.
+
+    Returns:
+        Every value of the graph, by name.
+    """
+    arrays = {v.name: v.data for v in graph.values() if v.data is not None} | dict(feed)
+    for node in graph.nodes():
+        arrays.update(zip(node.outputs, evaluate_node(node, arrays)))
+    return arrays
+
+
+def evaluate_node(node: Node, arrays: dict[str, np.ndarray]) -> tuple[np.ndarray, ...]:
+    """The outputs of one node, its epilogue included."""
+    outputs = node.op.reference(*(arrays[v] if v else None for v in node.inputs))
+    results = [outputs[0]]
+    for step in node.epilogue:
+        args = (results[a] if isinstance(a, int) else arrays[a] for a in step.args)
+        results.append(step.op.reference(*args)[0])
+    return tuple(outputs) if not node.epilogue else (results[-1],)
+
+
+def _order(node: Node) -> tuple[int, str]:
+    return node.position, node.name

@@ -1,0 +1,155 @@
+"""A kernel candidate: a template, its parameters, what it reads, its grid, and what it must move and compute."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from .ir import Graph, Node, TensorType
+from .layout import Layout
+from .targets import Target
+
+Index = tuple[str, ...]
+Gather = Callable[[Index], tuple[Index, str | None]]
+"""From the C expressions of a result's coordinates to those of the operand's, and a condition under which they are inside."""
+
+
+@dataclass(frozen=True)
+class View:
+    """A value as a kernel sees it: what it is, how it is stored, and where its elements lie."""
+
+    value: str
+    type: TensorType
+    storage: np.dtype[Any]
+    layout: Layout
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.type.shape
+
+    @property
+    def nbytes(self) -> int:
+        return self.type.size * self.storage.itemsize
+
+    def vectors(self, lanes: int) -> bool:
+        """Whether the last axis can be loaded `lanes` elements at a time without reading past an end."""
+        if self.layout.axis is not None:
+            return self.layout.axis == self.type.rank - 1 and self.layout.lanes == lanes
+        return self.layout.strides[-1] == 1 and self.shape[-1] % lanes == 0
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Weights in the order in which a kernel reads them, made when the kernel has been chosen."""
+
+    make: Callable[[], np.ndarray] = field(compare=False)
+
+
+@dataclass(frozen=True)
+class Read:
+    """An operand of a template: the name it has there, and the value or the packed weights bound to it."""
+
+    name: str
+    source: View | Pack
+    storage: np.dtype[Any]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One way to compute a node on a target.
+
+    Attributes:
+        template: name of the file in `templates/`, without its extension.
+        params: values of the template's #define block, in that order.
+        reads: the template's own operands, in the order of its arguments; those of the epilogue and the result follow.
+        grid: work-items along each dimension; group: the work-group, or None to leave it to the driver.
+        lanes: width of the vectors that reach the epilogue, along the last axis of the result.
+        flops: arithmetic operations; nbytes: bytes of activations, weights and results that it has to move at least.
+        cost: predicted time in microseconds.
+        place: from the (n, y, x, channel) that a template gives to its epilogue to the coordinates of the result, where
+            these are not the same.
+        space: for the `map` template: the extents it iterates over (see `planish.compiler.kernels.elementwise`).
+    """
+
+    template: str
+    params: Mapping[str, Any]
+    reads: tuple[Read, ...]
+    grid: tuple[int, ...]
+    group: tuple[int, ...] | None = None
+    lanes: int = 1
+    flops: int = 0
+    nbytes: int = 0
+    cost: float = 0.0
+    gather: Gather | None = field(default=None, compare=False)
+    fill: float = 0.0
+    groups: tuple[tuple[int, ...], ...] | None = None
+    place: Callable[[Index], Index] | None = field(default=None, compare=False)
+
+    def variant(self) -> str:
+        """A short name that tells this candidate from the others of its launch: template and tile."""
+        tile = [f"{k.lower()}{v}" for k, v in self.params.items() if k in ("PX", "OCT", "TX", "TY", "ROWS", "LANES", "KT")]
+        return " ".join([self.template, *tile])
+
+
+@dataclass(frozen=True)
+class Site:
+    """What an op knows when it names its kernels: the node, the target, and how its operands and results are stored."""
+
+    graph: Graph
+    node: Node
+    target: Target
+    precision: str
+
+    @property
+    def op(self) -> Any:
+        return self.node.op
+
+    def storage(self, name: str) -> np.dtype[Any]:
+        """How the elements of a value are stored: half precision is for what the user does not see."""
+        dtype = self.graph.type(name).dtype
+        if self.precision == "f16" and dtype == np.float32 and not self._external(name):
+            return np.dtype(np.float16)
+        return dtype
+
+    def _external(self, name: str) -> bool:
+        value = self.graph.value(name)
+        root = value.home or name
+        return root in self.graph.inputs or self.graph.is_output(root)
+
+    def view(self, name: str) -> View:
+        value = self.graph.value(name)
+        layout = value.layout or Layout.linear(value.type.shape)
+        return View(name, value.type, self.storage(name), layout)
+
+    def input(self, index: int) -> View:
+        return self.view(self.node.inputs[index])
+
+    def constant(self, index: int) -> np.ndarray | None:
+        return self.graph.constant(self.node.inputs[index]) if index < len(self.node.inputs) else None
+
+    @property
+    def output(self) -> View:
+        return self.view(self.node.output)
+
+    def read(self, name: str, index: int) -> Read:
+        """The operand `index` of the node under the template's name for it."""
+        view = self.input(index)
+        if self.constant(index) is not None:
+            array, layout = self.constant(index), view.layout
+            assert array is not None
+            return self.pack(name, lambda: layout.pack(array))
+        return Read(name, view, view.storage)
+
+    def pack(self, name: str, make: Callable[[], np.ndarray]) -> Read:
+        """Weights for the template, in half precision where that is the storage."""
+        half = np.dtype(np.float16) if self.precision == "f16" else np.dtype(np.float32)
+        return Read(name, Pack(make), half)
+
+    def moved(self, weights: int = 0) -> int:
+        """Bytes of the operands, `weights` elements and the results, each counted once."""
+        views = {v: self.view(v) for v in self.node.operands if self.graph.constant(v) is None}
+        itemsize = 2 if self.precision == "f16" else 4
+        return sum(v.nbytes for v in views.values()) + sum(self.view(v).nbytes for v in self.node.outputs) + weights * itemsize

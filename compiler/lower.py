@@ -1,0 +1,59 @@
+"""Graph -> Schedule: the launches, in order, each with the kernels that could do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .ir import Graph
+from .kernel import Kernel, Site
+from .passes.lay_out import is_view
+from .targets import Target
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One kernel launch to be: a node, and its candidates, of which one is chosen.
+
+    Attributes:
+        candidates: best guess first; never empty.
+        choice: index of the candidate to run.
+    """
+
+    site: Site
+    candidates: tuple[Kernel, ...]
+    choice: int = 0
+
+    @property
+    def kernel(self) -> Kernel:
+        return self.candidates[self.choice]
+
+    def choose(self, choice: int) -> Launch:
+        return replace(self, choice=choice)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Everything that runs, in order, and the graph that it computes."""
+
+    graph: Graph
+    launches: tuple[Launch, ...]
+
+
+def lower(graph: Graph, target: Target, precision: str = "f32") -> Schedule:
+    """Names the kernels of every node that is more than a view.
+
+    Args:
+        graph: laid out.
+        precision: "f32", or "f16" for half-precision storage with float32 arithmetic.
+    """
+    launches = []
+    for node in graph.nodes():
+        if is_view(graph, node):
+            continue
+        site = Site(graph, node, target, precision)
+        if graph.type(node.output).size == 0:
+            continue
+        candidates = tuple(node.op.kernels(site))
+        assert candidates, f"{node.name}: no kernel for {node.op}"
+        launches.append(Launch(site, candidates))
+    return Schedule(graph, tuple(launches))

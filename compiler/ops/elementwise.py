@@ -1,0 +1,231 @@
+"""Element-wise ops: rows of a table, each with its OpenCL C expression, its numpy function and its names in both formats.
+
+In the expressions `{0}`, `{1}`, … are the operands and `{p0}`, `{p1}`, … the parameters; they hold for scalars and vectors
+alike. Truth values are 0 and 1 in the type `int`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+
+from ..errors import GraphError
+from ..ir import TensorType
+from .op import Op, Perm
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel, Site
+
+
+@dataclass(frozen=True)
+class Row:
+    """One element-wise function.
+
+    Attributes:
+        cl: its OpenCL C expression.
+        numpy: its reference; takes the operands, then the parameters.
+        arity: number of operands.
+        result: "same" as operand 0, "bool", or "last" for the type of the last operand.
+    """
+
+    cl: str
+    numpy: Callable[..., Any]
+    arity: int = 1
+    result: Literal["same", "bool", "last"] = "same"
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.where(x >= 0, 1 / (1 + np.exp(-np.abs(x))), np.exp(-np.abs(x)) / (1 + np.exp(-np.abs(x))))
+
+
+def _softplus(x: np.ndarray) -> np.ndarray:
+    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def _gelu_tanh(x: np.ndarray) -> np.ndarray:
+    return 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
+
+
+TABLE: dict[str, Row] = {
+    # activations
+    "relu": Row("({0} < 0.0f ? ({T})(0.0f) : {0})", lambda x: np.maximum(x, 0)),
+    "clip": Row("({0} < {p0} ? ({T})({p0}) : ({0} > {p1} ? ({T})({p1}) : {0}))", lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi)),
+    "leaky_relu": Row("({0} < 0.0f ? {p0} * {0} : {0})", lambda x, a: np.where(x < 0, a * x, x)),
+    "thresholded_relu": Row("({0} > {p0} ? {0} : ({T})(0.0f))", lambda x, a: np.where(x > a, x, 0)),
+    "elu": Row("({0} > 0.0f ? {0} : {p0} * expm1({0}))", lambda x, a: np.where(x > 0, x, a * np.expm1(x))),
+    "celu": Row("fmax({0}, 0.0f) + fmin({p0} * expm1({0} / {p0}), 0.0f)",
+                lambda x, a: np.maximum(x, 0) + np.minimum(0, a * np.expm1(x / a))),
+    "selu": Row("({0} > 0.0f ? {p1} * {0} : {p1} * {p0} * expm1({0}))",
+                lambda x, a, g: g * np.where(x > 0, x, a * np.expm1(x))),
+    "sigmoid": Row("1.0f / (1.0f + exp(-{0}))", _sigmoid),
+    "silu": Row("{0} / (1.0f + exp(-{0}))", lambda x: x * _sigmoid(x)),
+    "hard_sigmoid": Row("fmin(fmax({p0} * {0} + {p1}, 0.0f), 1.0f)", lambda x, a, b: np.clip(a * x + b, 0, 1)),
+    "hard_swish": Row("{0} * fmin(fmax({0} + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f)", lambda x: x * np.clip(x + 3, 0, 6) / 6),
+    "tanh": Row("tanh({0})", np.tanh),
+    "softplus": Row("fmax({0}, 0.0f) + log1p(exp(-fabs({0})))", _softplus),
+    "softsign": Row("{0} / (1.0f + fabs({0}))", lambda x: x / (1 + np.abs(x))),
+    "mish": Row("{0} * tanh(fmax({0}, 0.0f) + log1p(exp(-fabs({0}))))", lambda x: x * np.tanh(_softplus(x))),
+    "gelu": Row("0.5f * {0} * (1.0f + erf({0} * 0.70710678f))", lambda x: 0.5 * x * (1 + _erf(x * math.sqrt(0.5)))),
+    "gelu_tanh": Row("0.5f * {0} * (1.0f + tanh(0.79788456f * ({0} + 0.044715f * {0} * {0} * {0})))", _gelu_tanh),
+    "shrink": Row("({0} < -{p0} ? {0} + {p1} : ({0} > {p0} ? {0} - {p1} : ({T})(0.0f)))",
+                  lambda x, lam, bias: np.where(x < -lam, x + bias, np.where(x > lam, x - bias, 0))),
+    "prelu": Row("({0} < 0.0f ? {1} * {0} : {0})", lambda x, slope: np.where(x < 0, slope * x, x), 2),
+    # functions
+    "identity": Row("{0}", lambda x: x),
+    "neg": Row("-{0}", np.negative),
+    "abs": Row("fabs({0})", np.abs),
+    "sign": Row("sign({0})", np.sign),
+    "exp": Row("exp({0})", np.exp),
+    "log": Row("log({0})", np.log),
+    "sqrt": Row("sqrt({0})", np.sqrt),
+    "rsqrt": Row("rsqrt({0})", lambda x: 1 / np.sqrt(x)),
+    "square": Row("{0} * {0}", np.square),
+    "reciprocal": Row("1.0f / {0}", lambda x: 1 / x),
+    "floor": Row("floor({0})", np.floor),
+    "ceil": Row("ceil({0})", np.ceil),
+    "round": Row("rint({0})", np.round),
+    "erf": Row("erf({0})", _erf),
+    "sin": Row("sin({0})", np.sin),
+    "cos": Row("cos({0})", np.cos),
+    "tan": Row("tan({0})", np.tan),
+    "asin": Row("asin({0})", np.arcsin),
+    "acos": Row("acos({0})", np.arccos),
+    "atan": Row("atan({0})", np.arctan),
+    "sinh": Row("sinh({0})", np.sinh),
+    "cosh": Row("cosh({0})", np.cosh),
+    "asinh": Row("asinh({0})", np.arcsinh),
+    "acosh": Row("acosh({0})", np.arccosh),
+    "atanh": Row("atanh({0})", np.arctanh),
+    "logical_not": Row("1 - {0}", np.logical_not, result="bool"),
+    # arithmetic
+    "add": Row("{0} + {1}", np.add, 2),
+    "sub": Row("{0} - {1}", np.subtract, 2),
+    "mul": Row("{0} * {1}", np.multiply, 2),
+    "div": Row("{0} / {1}", lambda a, b: a // b if np.asarray(a).dtype.kind in "iu" else a / b, 2),
+    "pow": Row("pow({0}, {1})", np.power, 2),
+    "maximum": Row("({0} > {1} | {0} != {0} ? {0} : {1})", np.maximum, 2),
+    "minimum": Row("({0} < {1} | {0} != {0} ? {0} : {1})", np.minimum, 2),
+    "atan2": Row("atan2({0}, {1})", np.arctan2, 2),
+    "squared_difference": Row("({0} - {1}) * ({0} - {1})", lambda a, b: (a - b) ** 2, 2),
+    "floor_div": Row("floor({0} / {1})", np.floor_divide, 2),
+    "floor_mod": Row("{0} - floor({0} / {1}) * {1}", np.mod, 2),
+    # truth values
+    "equal": Row("convert_{T}(({0} == {1}) & 1)", np.equal, 2, "bool"),
+    "not_equal": Row("convert_{T}(({0} != {1}) & 1)", np.not_equal, 2, "bool"),
+    "less": Row("convert_{T}(({0} < {1}) & 1)", np.less, 2, "bool"),
+    "less_equal": Row("convert_{T}(({0} <= {1}) & 1)", np.less_equal, 2, "bool"),
+    "greater": Row("convert_{T}(({0} > {1}) & 1)", np.greater, 2, "bool"),
+    "greater_equal": Row("convert_{T}(({0} >= {1}) & 1)", np.greater_equal, 2, "bool"),
+    "logical_and": Row("{0} & {1}", np.logical_and, 2, "bool"),
+    "logical_or": Row("{0} | {1}", np.logical_or, 2, "bool"),
+    "where": Row("({0} != 0 ? {1} : {2})", np.where, 3, "last"),
+}
+
+INTEGER = {
+    "abs": "convert_{T}(abs({0}))",
+    "maximum": "max({0}, {1})",
+    "minimum": "min({0}, {1})",
+    "relu": "max({0}, ({T})(0))",
+    "clip": "min(max({0}, ({T})({p0})), ({T})({p1}))",
+    "sign": "min(max({0}, ({T})(-1)), ({T})(1))",
+    "floor_div": "{0} / {1}",
+    "floor_mod": "{0} % {1}",
+}
+"""Expressions that differ for integers."""
+
+
+@dataclass(frozen=True)
+class Elementwise(Op):
+    """A function of the table, applied to every element of operands that broadcast as numpy's do."""
+
+    fn: str
+    params: tuple[float, ...] = ()
+    layout: ClassVar[Literal["any"]] = "any"
+
+    @property
+    def row(self) -> Row:
+        return TABLE[self.fn]
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
+        given = [t for t in types if t is not None]
+        if len(given) != self.row.arity:
+            raise GraphError(f"{self.fn} takes {self.row.arity} operands, not {len(given)}")
+        try:
+            shape = np.broadcast_shapes(*(t.shape for t in given))
+        except ValueError:
+            raise GraphError(f"{self.fn}: {', '.join(map(str, given))} do not broadcast to one shape") from None
+        dtype = {"same": given[0].dtype, "bool": np.dtype(bool), "last": given[-1].dtype}[self.row.result]
+        return (TensorType(tuple(shape), dtype),)
+
+    def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        dtype = self.infer(*(TensorType.of(a) for a in arrays if a is not None))[0].dtype
+        with np.errstate(all="ignore"):
+            return (np.asarray(self.row.numpy(*arrays, *self.params)).astype(dtype, copy=False),)
+
+    def expression(self, args: Sequence[str], dtype: np.dtype[Any], ctype: str) -> str:
+        """The OpenCL C expression of the result.
+
+        Args:
+            args: the operands, as C names.
+            dtype: of the operands; ctype: the C type of the result.
+        """
+        integer = dtype.kind in "iu"
+        text = INTEGER.get(self.fn, self.row.cl) if integer else self.row.cl
+        params = {f"p{k}": (str(int(p)) if integer else literal(p)) for k, p in enumerate(self.params)}
+        return text.format(*args, T=ctype, **params)
+
+    def kernels(self, site: Site) -> Sequence[Kernel]:
+        from ..mapping import elementwise
+
+        return elementwise(site)
+
+    def permuted(self, perm: Perm, types: Sequence[TensorType | None]) -> tuple[Op, Perm] | None:
+        return self, perm
+
+
+@dataclass(frozen=True)
+class Cast(Op):
+    """The same numbers in another type; floats are cut towards zero, as numpy's `astype` does."""
+
+    dtype: np.dtype[Any]
+    layout: ClassVar[Literal["any"]] = "any"
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
+        assert types[0] is not None
+        return (TensorType(types[0].shape, self.dtype),)
+
+    def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        assert arrays[0] is not None
+        with np.errstate(all="ignore"):
+            return (arrays[0].astype(self.dtype),)
+
+    def expression(self, args: Sequence[str], dtype: np.dtype[Any], ctype: str) -> str:
+        if self.dtype == np.bool_:
+            return f"convert_{ctype}(({args[0]} != 0) & 1)"
+        return f"convert_{ctype}({args[0]})"
+
+    def kernels(self, site: Site) -> Sequence[Kernel]:
+        from ..mapping import elementwise
+
+        return elementwise(site)
+
+    def permuted(self, perm: Perm, types: Sequence[TensorType | None]) -> tuple[Op, Perm] | None:
+        return self, perm
+
+
+def literal(number: float) -> str:
+    """A float as an OpenCL C constant that gives the same float32."""
+    value = float(np.float32(number))
+    if math.isnan(value):
+        return "NAN"
+    if math.isinf(value):
+        return "INFINITY" if value > 0 else "(-INFINITY)"
+    text = np.format_float_positional(np.float32(value), trim="0") if 1e-5 < abs(value) < 1e7 or not value else f"{np.float32(value):.9e}"
+    return f"{text}f" if value >= 0 else f"({text}f)"

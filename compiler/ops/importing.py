@@ -1,0 +1,158 @@
+"""The desk at which a frontend hands a source node to its op's importer.
+
+An importer is a function of one source node; it emits ops into the graph and returns the values that are the node's
+outputs. What it emits on constants alone is evaluated at once by the op's reference, so that shape arithmetic is a plain
+array by the time a Reshape asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..errors import GraphError, Unsupported
+from ..ir import Graph, Node, TensorType
+from .op import Op
+
+Result = str | tuple[str, ...] | list[str]
+FOLD_LIMIT = 1 << 28
+"""Bytes above which the importer leaves a constant expression to the graph."""
+
+
+@dataclass
+class SourceNode:
+    """One node of a model file, with its operands as values of the graph.
+
+    Attributes:
+        name: of the node in the file; op: its type there.
+        inputs: values of the graph; "" where an operand is absent.
+        outputs: names in the file.
+    """
+
+    graph: Graph
+    name: str
+    op: str
+    position: int
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def input(self, index: int) -> str:
+        """Operand `index`, "" where it is absent."""
+        return self.inputs[index] if index < len(self.inputs) else ""
+
+    def type(self, value: int | str) -> TensorType:
+        """The type of an operand (by index) or of a value (by name)."""
+        return self.graph.type(self.input(value) if isinstance(value, int) else value)
+
+    def shape(self, value: int | str) -> tuple[int, ...]:
+        return self.type(value).shape
+
+    def array(self, value: int | str) -> np.ndarray | None:
+        """The contents of a constant operand or value; None where it is absent or computed."""
+        return self.graph.constant(self.input(value) if isinstance(value, int) else value)
+
+    def constant(self, index: int, what: str) -> np.ndarray:
+        """The contents of an operand that has to be constant.
+
+        Raises:
+            Unsupported: it is computed at run time, or absent.
+        """
+        array = self.array(index)
+        if array is None:
+            raise Unsupported(f"operand {index} ({what}) is computed at run time; it must be constant")
+        return array
+
+    def integers(self, index: int, what: str) -> tuple[int, ...]:
+        return tuple(int(v) for v in self.constant(index, what).ravel())
+
+    def add_constant(self, array: np.ndarray) -> str:
+        return self.graph.add_constant(np.asarray(array), f"{self.name}:const")
+
+    def scalar(self, number: float, like: str) -> str:
+        """A constant of rank 0 in the type of another value."""
+        return self.add_constant(np.asarray(number, self.graph.type(like).dtype))
+
+    def emit(self, op: Op, *inputs: str) -> str:
+        """Adds an op of one result and returns its value."""
+        return self.emit_all(op, *inputs)[0]
+
+    def emit_all(self, op: Op, *inputs: str) -> tuple[str, ...]:
+        """Adds an op and returns the values of all its results."""
+        arrays = [self.graph.constant(v) for v in inputs]
+        try:
+            types = op.infer(*(self.graph.type(v) if v else None for v in inputs))
+        except GraphError as error:
+            raise Unsupported(str(error)) from None
+        known = all(a is not None for a, v in zip(arrays, inputs) if v)
+        if known and sum(t.nbytes for t in types) < FOLD_LIMIT:
+            return tuple(self.add_constant(a) for a in op.reference(*arrays))
+        outputs = tuple(self.graph.fresh(self.outputs[k] if k < len(self.outputs) else self.name) for k in range(len(types)))
+        name = self.graph.fresh(self.name or f"{self.op.lower()}{self.position}")
+        self.graph.add_node(Node(name, op, inputs, outputs, position=self.position, sources=(self.name,)))
+        return outputs
+
+
+@dataclass
+class OnnxNode(SourceNode):
+    """A node of an ONNX graph.
+
+    Attributes:
+        opset: the version of the operator set that the file imports for the node's domain.
+        attributes: by name, as Python values (tensors as arrays).
+    """
+
+    opset: int
+    attributes: dict[str, Any]
+
+    def attr(self, name: str, default: Any = None) -> Any:
+        return self.attributes.get(name, default)
+
+
+@dataclass
+class TfliteNode(SourceNode):
+    """An operator of a TFLite subgraph.
+
+    Attributes:
+        version: of the operator.
+        options: the builtin options by their names in the schema (`stride_w`, `fused_activation_function`); enums as names.
+        results: the types of the outputs as the file records them.
+        custom: the custom options, decoded from FlexBuffers where they can be.
+    """
+
+    version: int
+    options: Any
+    results: tuple[TensorType, ...] = ()
+    custom: Any = None
+
+
+OnnxImporter = Callable[[OnnxNode], Result]
+TfliteImporter = Callable[[TfliteNode], Result]
+ONNX: dict[str, OnnxImporter] = {}
+TFLITE: dict[str, TfliteImporter] = {}
+F = TypeVar("F", bound=Callable[..., Result])
+
+
+def onnx_op(*names: str) -> Callable[[F], F]:
+    """Registers the importer of ONNX operators; a name of another domain is written "domain::Name"."""
+
+    def register(function: F) -> F:
+        ONNX.update(dict.fromkeys(names, function))
+        return function
+
+    return register
+
+
+def tflite_op(*names: str) -> Callable[[F], F]:
+    """Registers the importer of TFLite operators: builtin names, or the names of custom ops."""
+
+    def register(function: F) -> F:
+        TFLITE.update(dict.fromkeys(names, function))
+        return function
+
+    return register

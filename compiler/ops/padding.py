@@ -1,0 +1,53 @@
+"""Windows that slide over images: how many steps, and what lies outside."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..errors import GraphError, Unsupported
+from .importing import OnnxNode
+
+Pair = tuple[int, int]
+Pads = tuple[Pair, Pair]
+NO_PADS: Pads = ((0, 0), (0, 0))
+
+
+def window_steps(extent: int, kernel: int, stride: int, dilation: int, pads: Pair) -> int:
+    """The number of positions of a window on an axis.
+
+    Raises:
+        GraphError: the window does not fit once.
+    """
+    room = extent + sum(pads) - ((kernel - 1) * dilation + 1)
+    if room < 0 or stride < 1:
+        raise GraphError(f"a window of {kernel} (dilation {dilation}, stride {stride}) does not fit {extent} padded by {pads}")
+    return room // stride + 1
+
+
+def same_pads(extent: int, kernel: int, stride: int, dilation: int = 1, lower: bool = False) -> Pair:
+    """The padding that gives ceil(extent / stride) steps; an odd one goes to the end, or with `lower` to the start."""
+    steps = -(-extent // stride)
+    total = max((steps - 1) * stride + (kernel - 1) * dilation + 1 - extent, 0)
+    small, large = total // 2, total - total // 2
+    return (large, small) if lower else (small, large)
+
+
+def tflite_pads(padding: str, shape: Sequence[int], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> Pads:
+    """Of an NHWC image under TFLite's SAME or VALID."""
+    if padding == "VALID":
+        return NO_PADS
+    if padding != "SAME":
+        raise Unsupported(f"padding {padding}; SAME and VALID would be accepted")
+    return (same_pads(shape[1], kernel[0], stride[0], dilation[0]), same_pads(shape[2], kernel[1], stride[1], dilation[1]))
+
+
+def onnx_pads(n: OnnxNode, spatial: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> list[Pair]:
+    """Of the spatial axes, from `auto_pad` and `pads`."""
+    auto = n.attr("auto_pad", "NOTSET")
+    axes = len(kernel)
+    if auto in ("SAME_UPPER", "SAME_LOWER"):
+        return [same_pads(spatial[d], kernel[d], stride[d], dilation[d], auto == "SAME_LOWER") for d in range(axes)]
+    if auto == "VALID":
+        return [(0, 0)] * axes
+    pads = n.attr("pads") or [0] * 2 * axes
+    return [(int(pads[d]), int(pads[d + axes])) for d in range(axes)]

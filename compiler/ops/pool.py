@@ -1,0 +1,190 @@
+"""Pooling of images: the maximum or the average under a sliding window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from ..errors import GraphError, Unsupported
+from ..ir import TensorType
+from .activation import activate
+from .elementwise import Elementwise
+from .importing import OnnxNode, TfliteNode, onnx_op, tflite_op
+from .movement import Reshape, Transpose
+from .op import Op
+from .padding import NO_PADS, Pads, Pair, onnx_pads, tflite_pads, window_steps
+from .reduce import Reduce
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel, Site
+
+TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
+
+
+@dataclass(frozen=True)
+class Pool2D(Op):
+    """y[n,i,j,c]: over the window of x [N,H,W,C] that starts at (i*sy - top, j*sx - left).
+
+    Attributes:
+        counted: the part of the padding that an average counts, as zeros; a maximum never sees padding.
+    """
+
+    kind: Literal["max", "average"]
+    kernel: Pair
+    stride: Pair = (1, 1)
+    pads: Pads = NO_PADS
+    dilation: Pair = (1, 1)
+    counted: Pads = NO_PADS
+    layout: ClassVar[Literal["image"]] = "image"
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
+        x = types[0]
+        assert x is not None
+        if x.rank != 4:
+            raise GraphError(f"a 2-d pooling needs x [N,H,W,C], not {x}")
+        n, h, w, c = x.shape
+        oh, ow = (window_steps(e, k, s, d, p) for e, k, s, d, p in
+                  zip((h, w), self.kernel, self.stride, self.dilation, self.pads))
+        return (TensorType((n, oh, ow, c), x.dtype),)
+
+    def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        x = arrays[0]
+        assert x is not None
+        (y,) = self.infer(TensorType.of(x))
+        if self.kind == "max":
+            return (self._windows(x, _lowest(x.dtype), y.shape).max(0),)
+        total = self._windows(x.astype(np.float64), 0.0, y.shape).sum(0)
+        inside = np.pad(np.ones((1, *x.shape[1:3], 1)), ((0, 0), *self.counted, (0, 0)), constant_values=1)
+        rest = tuple((a - c, b - d) for (a, b), (c, d) in zip(self.pads, self.counted))
+        return ((total / self._windows(inside, 0.0, y.shape, rest).sum(0)).astype(x.dtype),)
+
+    def _windows(self, x: np.ndarray, fill: float, shape: tuple[int, ...], pads: Pads | None = None) -> np.ndarray:
+        """What each of the KY * KX taps sees: [taps, N, OH, OW, C]."""
+        x = np.pad(x, ((0, 0), *(self.pads if pads is None else pads), (0, 0)), constant_values=fill)
+        taps = []
+        for ky in range(self.kernel[0]):
+            for kx in range(self.kernel[1]):
+                top, left = ky * self.dilation[0], kx * self.dilation[1]
+                taps.append(x[:, top : top + (shape[1] - 1) * self.stride[0] + 1 : self.stride[0],
+                              left : left + (shape[2] - 1) * self.stride[1] + 1 : self.stride[1]])
+        return np.stack(taps)
+
+    def kernels(self, site: Site) -> Sequence[Kernel]:
+        """A segment of a row under one work-item: wide ones share the loads of windows that overlap."""
+        from ..indexing import compute_type, width
+        from ..kernel import Kernel
+
+        x, y, target = site.input(0), site.output, site.target
+        n, oh, ow, c = y.shape
+        lanes = width(y, target.lanes)
+        compute = compute_type(x.type.dtype)
+        lowest = "-INFINITY" if compute == "float" else str(_lowest(x.type.dtype))
+        flops = y.type.size * self.kernel[0] * self.kernel[1]
+        kernels = []
+        for tx in sorted({min(t, ow) for t in (1, 2, 4, 8)}):
+            segment = (tx - 1) * self.stride[1] + (self.kernel[1] - 1) * self.dilation[1] + 1
+            if tx > 1 and tx + segment > target.registers:
+                continue
+            grid = (ceil(ow / tx) * oh, ceil(c / lanes), n)
+            items = grid[0] * grid[1] * n
+            loads = items * self.kernel[0] * min(segment, self.kernel[1] * tx)
+            rounds = ceil(items / target.units) * target.units / items
+            work = (2 * loads + flops / lanes * (1 if self.kind == "max" else 1.5) + 6 * items) * target.lanes
+            cost = target.launch + max(work * rounds * 2 / target.gflops, site.moved() / target.bandwidth) / 1e3
+            params = {"V": lanes, "T": compute, "AVERAGE": int(self.kind == "average"), "LOWEST": lowest,
+                      "IH": x.shape[1], "IW": x.shape[2], "OW": ow, "KY": self.kernel[0], "KX": self.kernel[1],
+                      "STRIDE_Y": self.stride[0], "STRIDE_X": self.stride[1], "DILATION_Y": self.dilation[0],
+                      "DILATION_X": self.dilation[1], "PAD_TOP": self.pads[0][0], "PAD_LEFT": self.pads[1][0],
+                      "COUNT_TOP": self.counted[0][0], "COUNT_BOTTOM": self.counted[0][1],
+                      "COUNT_LEFT": self.counted[1][0], "COUNT_RIGHT": self.counted[1][1], "TX": tx}
+            kernels.append(Kernel("pool", params, (site.read("x", 0),), grid, None, lanes, flops, site.moved(), cost))
+        return sorted(kernels, key=lambda k: k.cost)
+
+
+def _lowest(dtype: np.dtype) -> float:
+    return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
+
+
+@onnx_op("MaxPool", "AveragePool", "LpPool")
+def onnx_pool(n: OnnxNode) -> str:
+    """Of one or two spatial axes; one is a row of pixels. LpPool is a power of an average."""
+    if len(n.outputs) > 1 and n.outputs[1]:
+        raise Unsupported("the indices of the maxima are not computed; a single output would be accepted")
+    x, axes = n.input(0), len(n.shape(0)) - 2
+    if axes not in (1, 2):
+        raise Unsupported(f"a pooling over {axes} spatial axes; 1 and 2 would be accepted")
+    kernel = [int(k) for k in n.attr("kernel_shape")]
+    stride, dilation = n.attr("strides") or [1] * axes, n.attr("dilations") or [1] * axes
+    spatial = n.shape(0)[2:]
+    pads = onnx_pads(n, spatial, kernel, stride, dilation)
+    counted = pads if n.attr("count_include_pad", 0) else [(0, 0)] * axes
+    if n.attr("ceil_mode", 0) and n.attr("auto_pad", "NOTSET") in ("NOTSET", b"NOTSET"):
+        pads = [_ceiled(*of) for of in zip(spatial, kernel, stride, dilation, pads)]
+    if axes == 1:
+        x = n.emit(Reshape((*n.shape(x)[:2], 1, n.shape(x)[2])), x)
+        kernel, stride, dilation = [1, *kernel], [1, *stride], [1, *dilation]
+        pads, counted = [(0, 0), *pads], [(0, 0), *counted]
+    window = {"kernel": tuple(kernel), "stride": tuple(stride), "dilation": tuple(dilation), "pads": tuple(pads)}
+    x = n.emit(Transpose(TO_NHWC), x)
+    if n.op == "LpPool":
+        y = _lp(n, x, Pool2D("average", **window, counted=window["pads"]), int(n.attr("p", 2)))
+    elif n.op == "MaxPool":
+        y = n.emit(Pool2D("max", **window), x)
+    else:
+        y = n.emit(Pool2D("average", **window, counted=tuple(counted)), x)
+    y = n.emit(Transpose(TO_NCHW), y)
+    shape = n.shape(y)
+    return n.emit(Reshape((shape[0], shape[1], shape[3])), y) if axes == 1 else y
+
+
+def _ceiled(extent: int, kernel: int, stride: int, dilation: int, pads: Pair) -> Pair:
+    """Padding at the end for `ceil_mode`: one more window where it would stick out, unless it starts in that padding."""
+    reach = (kernel - 1) * dilation + 1
+    steps = -(-(extent + sum(pads) - reach) // stride) + 1
+    if (steps - 1) * stride >= extent + pads[0]:
+        steps -= 1
+    return pads[0], max((steps - 1) * stride + reach - extent - pads[0], pads[1])
+
+
+def _lp(n: OnnxNode, x: str, average: Pool2D, p: int) -> str:
+    """(sum of |x|^p)^(1/p): a sum is an average that counts its padding, times the taps."""
+    magnitude = n.emit(Elementwise("abs"), x)
+    powers = n.emit(Elementwise("square"), x) if p == 2 else n.emit(Elementwise("pow"), magnitude, n.scalar(p, x))
+    mean = n.emit(average, magnitude if p == 1 else powers)
+    total = n.emit(Elementwise("mul"), mean, n.scalar(average.kernel[0] * average.kernel[1], x))
+    if p == 2:
+        return n.emit(Elementwise("sqrt"), total)
+    return total if p == 1 else n.emit(Elementwise("pow"), total, n.scalar(1 / p, x))
+
+
+@onnx_op("GlobalAveragePool", "GlobalMaxPool")
+def onnx_global_pool(n: OnnxNode) -> str:
+    axes = tuple(range(2, len(n.shape(0))))
+    return n.emit(Reduce("mean" if n.op == "GlobalAveragePool" else "max", axes, keepdims=True), n.input(0))
+
+
+@onnx_op("GlobalLpPool")
+def onnx_global_lp_pool(n: OnnxNode) -> str:
+    x, p = n.input(0), int(n.attr("p", 2))
+    powers = n.emit(Elementwise("pow"), n.emit(Elementwise("abs"), x), n.scalar(p, x))
+    total = n.emit(Reduce("sum", tuple(range(2, len(n.shape(0)))), keepdims=True), powers)
+    return n.emit(Elementwise("pow"), total, n.scalar(1 / p, x))
+
+
+@tflite_op("MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D")
+def tflite_pool(n: TfliteNode) -> str:
+    """Averages count only what lies inside the image. L2 is the root of the average of squares."""
+    o = n.options
+    kernel, stride = (o.filter_height, o.filter_width), (o.stride_h, o.stride_w)
+    kind: Literal["max", "average"] = "max" if n.op == "MAX_POOL_2D" else "average"
+    op = Pool2D(kind, kernel, stride, tflite_pads(o.padding, n.shape(0), kernel, stride))
+    x = n.input(0)
+    if n.op == "L2_POOL_2D":
+        y = n.emit(Elementwise("sqrt"), n.emit(op, n.emit(Elementwise("square"), x)))
+    else:
+        y = n.emit(op, x)
+    return activate(n, y, o.fused_activation_function)

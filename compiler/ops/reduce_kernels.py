@@ -1,0 +1,126 @@
+"""The candidates of a reduction: along vectors of results or inside them, by one work-item or a work-group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, prod
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..indexing import compute_type, elements, rows, unravel, width
+from ..kernel import Kernel, Site, View
+from ..targets import Target
+
+if TYPE_CHECKING:
+    from .reduce import Kind, Reduce
+
+GROUPS = (1, 8, 32, 128)
+"""Work-items that may share one result."""
+
+
+Loops = list[tuple[str, int]]
+"""Variables and extents of nested loops, the outermost first."""
+
+
+def reduce(site: Site, op: Reduce) -> Sequence[Kernel]:
+    x, y = site.input(0), site.output
+    inside = bool(op.axes) and op.axes[-1] == x.type.rank - 1
+    return (_inside if inside else _along)(site, op, x, y)
+
+
+def share_groups(target: Target, items: int, length: int) -> list[int]:
+    """Sizes of work-groups that may share reductions of `length` steps: one work-item only, where there are enough."""
+    if target.kind == "cpu":
+        return [1]
+    return [g for g in GROUPS if g == 1 or (g <= length and items < 64 * target.units * GROUPS[1])]
+
+
+def share_cost(target: Target, nbytes: int, steps: int, items: int, group: int) -> float:
+    """Microseconds of `items` reductions of `steps` vectors each, by groups of work-items."""
+    parallel = target.units * (64 if target.kind == "gpu" else 1)
+    waves = ceil(items * group / parallel)
+    per_item = (ceil(steps / group) * 2 + (group > 1) * 20) * target.lanes / (target.gflops / parallel)
+    return target.launch + max(waves * per_item, nbytes / target.bandwidth) / 1e3
+
+
+def _along(site: Site, op: Reduce, x: View, y: View) -> list[Kernel]:
+    """The last axis of the operand stays: vectors of results, loops over what is reduced."""
+    lanes = width(y, site.target.lanes)
+    kept = [d for d in range(x.type.rank - 1) if d not in op.axes]
+    loops, index = _loops(x, op.axes)
+    for d, i in zip(kept, unravel("row", [x.shape[d] for d in kept])):
+        index[d] = i
+    index[-1] = "cb * V"
+    grid = (ceil(x.shape[-1] / lanes), prod(x.shape[d] for d in kept))
+    return [_kernel(site, op, loops, index, vector=lanes, lanes=lanes, grid=grid, shared=(g, 1), extent=0)
+            for g in share_groups(site.target, grid[0] * grid[1], loops[0][1])]
+
+
+def _inside(site: Site, op: Reduce, x: View, y: View) -> list[Kernel]:
+    """The last axis of the operand is reduced: vectors along it, combined at the end."""
+    axes, extent, vector = list(op.axes), 1, x.layout.lanes
+    if x.layout.axis is None:
+        while axes and (axes[-1] == x.type.rank - 1 or x.shape[axes[-1]] == 1 or x.layout.strides[axes[-1]] == extent):
+            extent *= x.shape[axes.pop()]
+        vector = width(x, site.target.lanes)
+        while vector > extent:
+            vector //= 2
+    else:
+        extent = x.shape[axes.pop()]
+    kept = [d for d in range(x.type.rank) if d not in op.axes]
+    loops, index = _loops(x, axes)
+    for d, i in zip(kept, unravel("row", [x.shape[d] for d in kept])):
+        index[d] = i
+    index[-1] = "i"
+    lanes = y.layout.lanes if y.layout.axis is not None else 1
+    count, vectors = prod(x.shape[d] for d in kept), extent // vector
+    outer = loops[0][1] > vectors
+    return [_kernel(site, op, loops, index, vector=vector, lanes=lanes, grid=(1, count),
+                    shared=(g, 1) if outer else (1, g), extent=extent)
+            for g in share_groups(site.target, count, max(loops[0][1], vectors))]
+
+
+def _loops(x: View, axes: Sequence[int]) -> tuple[Loops, list[str]]:
+    """Loops over some axes, those that can be walked as one merged, and the index that they give to the operand."""
+    index = ["0"] * x.type.rank
+    loops: Loops = []
+    previous = None
+    for d in axes:
+        if x.shape[d] == 1:
+            continue
+        if previous is not None and x.layout.axis != d and x.layout.strides[previous] == x.layout.strides[d] * x.shape[d]:
+            name, extent = loops.pop()
+            index[previous] = "0"
+            loops.append((name, extent * x.shape[d]))
+        else:
+            loops.append((f"r{len(loops)}", x.shape[d]))
+        index[d], previous = loops[-1][0], d
+    return loops or [("r0", 1)], index
+
+
+def _kernel(site: Site, op: Reduce, loops: Loops, index: list[str], *, vector: int, lanes: int, grid: tuple[int, int],
+            shared: tuple[int, int], extent: int) -> Kernel:
+    """The candidate in which shared[0] work-items share the outermost loop, or shared[1] the vectors of the last axis."""
+    x, y = site.input(0), site.output
+    group = shared[0] * shared[1]
+    count = prod(x.shape[d] for d in op.axes)
+    params = {"V": vector, "YV": lanes, "T": compute_type(x.type.dtype), "IDENTITY": _identity(op.kind, x.type.dtype),
+              "COMBINE": _COMBINE[op.kind], "COUNT": count if op.kind == "mean" else 1, "EXTENT": extent, "WG": group,
+              "LOOP_WG": shared[0], "VECTOR_WG": shared[1], "loops": loops, "index": tuple(index), "inside": extent > 0}
+    nbytes, items = site.moved(), grid[0] * grid[1]
+    steps = prod(e for _, e in loops) * max(ceil(extent / vector), 1)
+    cost = share_cost(site.target, nbytes, steps, items, group)
+    return Kernel("reduce", params, (site.read("x", 0),), (grid[0] * group, grid[1], 1), (group, 1, 1) if group > 1 else None,
+                  lanes, x.type.size, nbytes, cost, place=rows(y.shape) if lanes > 1 or not extent else elements(y.shape))
+
+
+_COMBINE: dict[Kind, str] = {"sum": "(a) + (b)", "mean": "(a) + (b)", "prod": "(a) * (b)", "max": "max(a, b)", "min": "min(a, b)",
+                             "any": "max(a, b)", "all": "min(a, b)"}
+
+
+def _identity(kind: Kind, dtype: np.dtype) -> str:
+    if kind in ("max", "min") and dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return str(int(info.min if kind == "max" else info.max))
+    return {"sum": "0", "mean": "0", "prod": "1", "max": "-INFINITY", "min": "INFINITY", "any": "0", "all": "1"}[kind]

@@ -1,0 +1,230 @@
+"""Every value gets a layout and a home: where its elements lie, and in whose buffer.
+
+Images between image ops lie in blocked channels; what the user sees, and what other ops want, lies strided. Concatenations and
+slices, reshapes, and transposes in front of an output, become placement: the producer writes where the reader will look.
+Where that cannot be, a copy is inserted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ..ir import Graph, Node
+from ..layout import Layout
+from ..ops.movement import Concat, Copy, Reshape, Slice, Transpose
+from ..targets import Target
+from .rewrite import Event, describe
+
+
+def lay_out(graph: Graph, target: Target) -> list[Event]:
+    """Sets `Value.layout` and `Value.home` of every value that is not constant."""
+    events: list[Event] = []
+    _separate_outputs(graph)
+    _choose(graph, target.lanes)
+    for node in reversed(graph.nodes()):
+        if isinstance(node.op, Concat):
+            events += _place_parts(graph, node)
+        elif isinstance(node.op, Reshape | Transpose):
+            events += _write_through(graph, node)
+    for node in graph.nodes():
+        if isinstance(node.op, Reshape | Slice):
+            events += _view(graph, node)
+        events += _supply(graph, node, target.lanes)
+    return events
+
+
+def view_layout(graph: Graph, node: Node) -> Layout | None:
+    """The layout under which a reshape or a slice sees its operand's own buffer; None where there is none."""
+    source = graph.value(node.inputs[0])
+    layout, shape = source.layout, source.type.shape
+    if layout is None or source.data is not None or node.epilogue:
+        return None
+    match node.op:
+        case Reshape(shape=new):
+            return Layout.linear(new).shifted(layout.offset) if layout.row_major(shape) else None
+        case Slice(begin=begin, shape=new, step=step):
+            if min(step, default=1) < 1 or 0 in new:
+                return None
+            offset = layout.offset
+            for d, b in enumerate(begin):
+                if d != layout.axis:
+                    offset += b * layout.strides[d]
+                    continue
+                whole = (b + new[d]) % layout.lanes == 0 or b + new[d] == shape[d]
+                if step[d] != 1 or b % layout.lanes or not whole:
+                    return None
+                offset += b // layout.lanes * layout.strides[d]
+            strides = tuple(s * (1 if d == layout.axis else k) for d, (s, k) in enumerate(zip(layout.strides, step)))
+            return replace(layout, strides=strides, offset=offset)
+    return None
+
+
+def is_view(graph: Graph, node: Node) -> bool:
+    """Whether a node needs no launch, because its result already lies where it should."""
+    if isinstance(node.op, Concat):
+        return True
+    if node.epilogue:
+        return False
+    source, result = (graph.value(v) for v in (node.inputs[0], node.output))
+    if (source.home or source.name) != (result.home or result.name):
+        return False
+    if isinstance(node.op, Transpose):
+        return source.layout is not None and result.layout == _transposed(source.layout, node.op.perm)
+    return isinstance(node.op, Reshape | Slice) and view_layout(graph, node) == result.layout
+
+
+def _separate_outputs(graph: Graph) -> None:
+    """Each output of the model is a value of its own that a node computes."""
+    seen: set[str] = set()
+    for name, value in list(graph.outputs.items()):
+        if value in seen or graph.producer(value) is None:
+            like = graph.producer(value) or Node(name, Copy(), (value,), (name,))
+            graph.outputs[name] = graph.emit(Copy(), value, like=like, hint=name)
+        seen.add(graph.outputs[name])
+
+
+def _choose(graph: Graph, lanes: int) -> None:
+    """Blocked or strided, for every value by itself."""
+    for name in graph.inputs:
+        _set(graph, name, Layout.linear(graph.type(name).shape))
+    for node in graph.nodes():
+        for name in node.outputs:
+            shape = graph.type(name).shape
+            blocked = len(shape) == 4 and not graph.is_output(name) and _wants_blocks(graph, node, lanes)
+            if blocked and _only_reshaped(graph, name) and not Layout.blocked(shape, lanes).row_major(shape):
+                blocked = False
+            _set(graph, name, Layout.blocked(shape, lanes) if blocked else Layout.linear(shape))
+
+
+def _wants_blocks(graph: Graph, node: Node, lanes: int) -> bool:
+    if node.op.layout == "image":
+        return True
+    if node.op.layout != "any":
+        return False
+    computed = [graph.value(v) for v in node.inputs if v and graph.constant(v) is None]
+    if isinstance(node.op, Concat) and node.op.axis == 3:
+        sizes = [graph.type(v).shape[3] for v in node.inputs]
+        if any(sum(sizes[:k]) % lanes for k in range(1, len(sizes))):
+            return False
+    return any(v.layout is not None and v.layout.axis == 3 for v in computed)
+
+
+def _only_reshaped(graph: Graph, name: str) -> bool:
+    readers = graph.consumers(name)
+    return bool(readers) and all(isinstance(c.op, Reshape | Transpose) and name in c.inputs for c in readers)
+
+
+def _set(graph: Graph, name: str, layout: Layout, home: str | None = None) -> None:
+    graph.add_value(replace(graph.value(name), layout=layout, home=home))
+
+
+def _placeable(graph: Graph, name: str) -> bool:
+    """Whether a value may be written into another's buffer: it is computed, and nobody has placed it."""
+    value = graph.value(name)
+    producer = graph.producer(name)
+    if producer is None or value.home is not None or graph.is_output(name):
+        return False
+    return not (isinstance(producer.op, Slice) and view_layout(graph, producer) is not None)
+
+
+def _place_parts(graph: Graph, node: Node) -> list[Event]:
+    """The operands of a concatenation are written into its result."""
+    events = []
+    whole = graph.value(node.output)
+    layout, axis = whole.layout, node.op.axis
+    assert layout is not None
+    root = whole.home or whole.name
+    start = 0
+    inputs: list[str] = []
+    for k, name in enumerate(node.inputs):
+        extent = graph.type(name).shape[axis]
+        step = start // layout.lanes if axis == layout.axis else start
+        place = layout.shifted(step * layout.strides[axis])
+        start += extent
+        if name in inputs or not _placeable(graph, name):
+            copy = graph.emit(Copy(), name, like=node)
+            events.append(Event("place", node.name, "Concat", False, f"operand {k}, '{name}', is copied: it has a place of its own"))
+            name = copy
+        else:
+            events.append(Event("place", node.name, "Concat", True, f"operand {k}, '{name}', is written in its place"))
+        inputs.append(name)
+        _set(graph, name, place, root)
+    if tuple(inputs) != node.inputs:
+        graph.replace_node(node, replace(node, inputs=tuple(inputs)))
+    return events
+
+
+def _write_through(graph: Graph, node: Node) -> list[Event]:
+    """The operand of a reshape (or of a transpose) that only it reads is written where the result lies."""
+    value, result = graph.value(node.inputs[0]), graph.value(node.output)
+    if node.epilogue or not _placeable(graph, value.name) or len(graph.consumers(value.name)) != 1:
+        return []
+    producer = graph.producer(value.name)
+    layout = result.layout
+    assert layout is not None and producer is not None
+    if isinstance(node.op, Reshape):
+        placed = result.home is not None or graph.is_output(result.name)
+        if not placed or not layout.row_major(result.type.shape) or producer.op.view:
+            return []
+        place = Layout.linear(value.type.shape).shifted(layout.offset)
+    else:
+        if layout.axis is not None or producer.op.layout not in ("image", "any") or producer.op.view:
+            return []
+        place = _transposed(layout, _inverse(node.op.perm))
+    _set(graph, value.name, place, result.home or result.name)
+    return [Event("place", node.name, describe(node.op), True, f"'{value.name}' is written where the result lies")]
+
+
+def _view(graph: Graph, node: Node) -> list[Event]:
+    """The result of a reshape or a slice is the operand, seen differently."""
+    result = graph.value(node.output)
+    if result.home is not None or graph.is_output(result.name):
+        return []
+    layout = view_layout(graph, node)
+    if layout is None:
+        return []
+    source = graph.value(node.inputs[0])
+    _set(graph, result.name, layout, source.home or source.name)
+    return [Event("place", node.name, describe(node.op), True, f"'{result.name}' is a view of '{source.name}'")]
+
+
+def _supply(graph: Graph, node: Node, lanes: int) -> list[Event]:
+    """Puts a copy in front of an op that cannot read its operand as it lies."""
+    if not node.inputs or not node.inputs[0]:
+        return []
+    name = node.inputs[0]
+    value = graph.value(name)
+    layout = value.layout
+    if layout is None or value.data is not None:
+        return []
+    wants = node.op.layout
+    shape = value.type.shape
+    if wants == "image":
+        vectors = layout.axis == 3 if layout.axis is not None else layout.strides[-1] == 1 and shape[-1] % lanes == 0
+        if vectors or (layout.axis is None and node.op.takes_strided(value.type, layout)):
+            return []
+        wanted = Layout.blocked(shape, lanes)
+    elif wants == "linear" and layout.axis is not None:
+        wanted = Layout.linear(shape)
+    else:
+        return []
+    for reader in graph.consumers(name):
+        if isinstance(reader.op, Copy) and graph.value(reader.output).layout == wanted and not graph.value(reader.output).home:
+            copy = reader.output
+            break
+    else:
+        producer = graph.producer(name)
+        copy = graph.emit(Copy(), name, like=replace(producer or node, sources=()), hint=name)
+        _set(graph, copy, wanted)
+    graph.replace_node(node, replace(node, inputs=(copy, *node.inputs[1:])))
+    return [Event("place", node.name, describe(node.op), False, f"'{name}' is copied to {wanted}: {describe(node.op)} cannot read {layout}")]
+
+
+def _transposed(layout: Layout, perm: tuple[int, ...]) -> Layout | None:
+    if layout.axis is not None:
+        return None
+    return Layout(tuple(layout.strides[d] for d in perm), layout.offset)
+
+
+def _inverse(perm: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(perm.index(d) for d in range(len(perm)))

@@ -1,0 +1,98 @@
+"""Transposes move towards the outputs, where they meet their inverses and cancel.
+
+ONNX speaks NCHW and the ops here NHWC, so that the importer brackets every image op by two transposes. An op behind a
+transpose is rewritten to work on the operand as it was (`Op.permuted`), and the transpose follows it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..ir import Graph, Node
+from ..ops.elementwise import Cast, Elementwise
+from ..ops.movement import Concat, Reshape, Transpose
+from ..ops.op import Op, Perm
+from .rewrite import Declined, Fired, Outcome, bypass, rule, substitute
+
+
+@rule(Transpose)
+def cancel(graph: Graph, node: Node) -> Outcome:
+    """transpose(transpose(x)) -> transpose(x), or x."""
+    before = graph.producer(node.inputs[0])
+    if before is None or not isinstance(before.op, Transpose) or before.epilogue:
+        return None
+    perm = tuple(before.op.perm[d] for d in node.op.perm)
+    if perm == tuple(range(len(perm))):
+        bypass(graph, node, before.inputs[0])
+        return Fired("cancelled with the transpose before it")
+    substitute(graph, node, Transpose(perm), before.inputs[0])
+    return Fired("merged with the transpose before it")
+
+
+@rule(Transpose)
+def to_reshape(graph: Graph, node: Node) -> Outcome:
+    """A transpose that moves only axes of extent 1 leaves the elements in order: reshape."""
+    shape = graph.type(node.inputs[0]).shape
+    moved = [d for d in node.op.perm if shape[d] != 1]
+    if moved != sorted(moved) or node.op.perm == tuple(range(len(shape))):
+        return None
+    substitute(graph, node, Reshape(graph.type(node.output).shape), node.inputs[0])
+    return Fired("turned into a reshape: only axes of extent 1 move")
+
+
+@rule(Op)
+def sink(graph: Graph, node: Node) -> Outcome:
+    """op(transpose(x)) -> transpose(op'(x))."""
+    if not node.inputs or isinstance(node.op, Transpose) or len(node.outputs) != 1 or node.epilogue:
+        return None
+    perms = [_perm(graph, v) for v in node.inputs]
+    perm = next((p for p in perms if p), None)
+    if perm is None:
+        return None
+    many = isinstance(node.op, Elementwise | Cast | Concat)
+    if not many and perms[0] is None:
+        return None
+    perm = perm if many else perms[0]
+    assert perm is not None
+    found = node.op.permuted(perm, [graph.type(v) if v else None for v in node.inputs])
+    if found is None:
+        return Declined(f"{type(node.op).__name__} does not commute with the transpose before it")
+    op, after = found
+    if many:
+        computed = [p for p, v in zip(perms, node.inputs) if graph.constant(v) is None]
+        if 2 * sum(p == perm for p in computed) < len(computed):
+            return Declined("most of its operands are not transposed alike")
+        if any(graph.type(v).rank != len(perm) and graph.constant(v) is None for v in node.inputs):
+            return Declined("an operand of another rank broadcasts over the transposed axes")
+        if graph.type(node.output).rank != len(perm):
+            return Declined("the result has another rank than the transposed operand")
+        inputs = tuple(_untransposed(graph, node, v, perm) for v in node.inputs)
+    else:
+        source = graph.producer(node.inputs[0])
+        assert source is not None
+        inputs = (source.inputs[0], *node.inputs[1:])
+    substitute(graph, node, Transpose(after), graph.emit(op, *inputs, like=node))
+    return Fired("transpose moved behind it")
+
+
+def _perm(graph: Graph, value: str) -> Perm | None:
+    producer = graph.producer(value) if value else None
+    return producer.op.perm if producer and isinstance(producer.op, Transpose) and not producer.epilogue else None
+
+
+def _untransposed(graph: Graph, node: Node, value: str, perm: Perm) -> str:
+    """The operand as it is before the transpose; one that has none gets the inverse."""
+    inverse = tuple(int(d) for d in np.argsort(perm))
+    data = graph.constant(value)
+    if data is not None:
+        if data.size == 1 and not isinstance(node.op, Concat):
+            return value
+        return graph.add_constant(data.reshape((1,) * (len(perm) - data.ndim) + data.shape).transpose(inverse), value)
+    if _perm(graph, value) == perm:
+        producer = graph.producer(value)
+        assert producer is not None
+        return producer.inputs[0]
+    return graph.emit(Transpose(inverse), value, like=node)
+
+
+RULES = (cancel, to_reshape, sink)

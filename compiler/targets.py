@@ -1,0 +1,94 @@
+"""What the compiler knows of a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from .errors import OptionError
+
+
+@dataclass(frozen=True)
+class Target:
+    """The properties of a device that choose kernels and layouts.
+
+    Attributes:
+        kind: "cpu" or "gpu".
+        lanes: V, the channels that lie together, and the width of the vectors that kernels compute with.
+        units: compute units that run at the same time.
+        registers: vector registers of V floats that a work-item can hold without spilling.
+        gflops: float32 arithmetic limit of the device; bandwidth: of its memory, GB/s. Guesses that only rank candidates.
+        launch: microseconds that a launch costs by itself.
+        alignment: bytes to which a buffer within a buffer has to be aligned (CL_DEVICE_MEM_BASE_ADDR_ALIGN).
+    """
+
+    name: str
+    kind: str
+    lanes: int
+    units: int
+    registers: int
+    gflops: float
+    bandwidth: float
+    launch: float
+    alignment: int = 512
+
+
+TARGETS = {
+    t.name: t
+    for t in (
+        Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=230, bandwidth=28, launch=2),
+        Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5),
+        Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4),
+        Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5),
+        Target("intel", "gpu", lanes=4, units=24, registers=64, gflops=1000, bandwidth=50, launch=5),
+        Target("adreno", "gpu", lanes=4, units=4, registers=64, gflops=1000, bandwidth=40, launch=20),
+        Target("mali", "gpu", lanes=4, units=10, registers=64, gflops=800, bandwidth=40, launch=20),
+        Target("apple", "gpu", lanes=4, units=16, registers=128, gflops=4000, bandwidth=200, launch=5),
+    )
+}
+NAMES = ("auto", "gpu", *TARGETS)
+"""What `--target` accepts; `gpu` is `generic`."""
+
+_VENDORS = {"nvidia": "nvidia", "advanced micro": "amd", "amd": "amd", "qualcomm": "adreno", "adreno": "adreno",
+            "arm": "mali", "mali": "mali", "apple": "apple", "intel": "intel"}
+
+
+def named(name: str) -> Target:
+    """The target of a name.
+
+    Raises:
+        OptionError: there is none; lists the names.
+    """
+    name = "generic" if name == "gpu" else name
+    if name not in TARGETS:
+        raise OptionError(f"no target '{name}'; one of {', '.join(NAMES)}")
+    return TARGETS[name]
+
+
+def of_device(*, vendor: str, is_cpu: bool, units: int, width: int, alignment: int) -> Target:
+    """The target that fits a device, by its vendor, compute units and preferred float vector width."""
+    if is_cpu:
+        lanes = 16 if width >= 16 else 8 if width >= 8 else 4
+        base = TARGETS["cpu"]
+        return replace(base, lanes=lanes, units=units, registers=32 if lanes == 16 else 16,
+                       gflops=base.gflops * units / base.units * lanes / 16, alignment=max(alignment, base.alignment))
+    found = next((target for key, target in _VENDORS.items() if key in vendor.lower()), "generic")
+    return replace(TARGETS[found], units=units, alignment=max(alignment, TARGETS[found].alignment))
+
+
+def resolve(name: str, device: str | None) -> Target:
+    """The target of `--target` and `--device`: by name, or with "auto" that of the device.
+
+    Raises:
+        OptionError: no such target.
+        DeviceError: "auto", and there is no such device, or none at all.
+    """
+    if name != "auto":
+        return named(name)
+    from planish.runtime import devices
+
+    import pyopencl as cl
+
+    found = devices.find(device)
+    return of_device(vendor=f"{found.vendor} {found.platform.name}", is_cpu=bool(found.type & cl.device_type.CPU),
+                     units=found.max_compute_units, width=found.native_vector_width_float or found.preferred_vector_width_float,
+                     alignment=found.mem_base_addr_align // 8)

@@ -1,0 +1,12 @@
+"""The thin runtime: plan -> numbers, on any OpenCL device. It needs numpy and pyopencl, and never the compiler.
+
+    from planish.runtime import load
+    session = load("plan/")
+    outputs = session.run({"image": array})
+"""
+
+from .errors import DeviceError, InputError, PlanError, PlanishError
+from .plan import Plan, Tensor
+from .session import Session, load
+
+__all__ = ["DeviceError", "InputError", "Plan", "PlanError", "PlanishError", "Session", "Tensor", "load"]
