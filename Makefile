@@ -31,7 +31,7 @@ golden: $(VENV)/dev.stamp ## rewrite the golden files from what the compiler emi
 	$(bin)/python -m pytest -n $(JOBS) --update-golden $(ARGS)
 
 lint: $(VENV)/dev.stamp ## check style and types
-	$(bin)/ruff check .
+	$(bin)/ruff check --output-format concise .
 	$(bin)/mypy
 
 bench: $(VENV)/dev.stamp ## compare with LiteRT and ONNX Runtime

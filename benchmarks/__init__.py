@@ -1,0 +1,1 @@
+"""planish beside other runtimes: see README.md."""

@@ -1,0 +1,230 @@
+"""A small description of networks, and a builder that draws their weights; `benchmarks.formats` writes it to files."""
+
+from __future__ import annotations
+
+import math
+import zlib
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+Shape = tuple[int, ...]
+Activation = Literal["NONE", "RELU", "RELU6"]
+Padding = Literal["SAME", "VALID"]
+
+
+@dataclass(frozen=True)
+class Conv:
+    """`w` is OHWI; a depthwise one has groups = channels and I = 1."""
+
+    w: Floats
+    b: Floats
+    stride: int
+    padding: Padding
+    groups: int
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Pool:
+    """An average does not count the padding."""
+
+    kind: Literal["MAX", "AVERAGE"]
+    size: int
+    stride: int
+    padding: Padding
+
+
+@dataclass(frozen=True)
+class GlobalAverage:
+    """NHWC -> N11C with `keep`, else NC."""
+
+    keep: bool
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """N11C -> NC."""
+
+
+@dataclass(frozen=True)
+class Dense:
+    """NC -> NC', `w` is OI. Of an image, I runs over HWC."""
+
+    w: Floats
+    b: Floats
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Add:
+    """Element-wise sum of two values."""
+
+    activation: Activation
+
+
+@dataclass(frozen=True)
+class Concat:
+    """Along the channels."""
+
+
+@dataclass(frozen=True)
+class Softmax:
+    """Over the channels of NC."""
+
+
+Op = Conv | Pool | GlobalAverage | Flatten | Dense | Add | Concat | Softmax
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One step; `name` is that of the value it makes, of `shape` NHWC or NC."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Network:
+    """The layers in running order, NHWC. The input value is called `input`; the last layer's value is the output."""
+
+    name: str
+    input_shape: Shape
+    layers: tuple[Layer, ...]
+
+    @property
+    def flops(self) -> int:
+        """Multiplications and additions of the convolutions and dense layers."""
+        return sum(2 * math.prod(x.shape) * x.op.w[0].size for x in self.layers if isinstance(x.op, Conv | Dense))
+
+    @property
+    def shapes(self) -> dict[str, Shape]:
+        """Of every value, by name."""
+        return {"input": self.input_shape} | {layer.name: layer.shape for layer in self.layers}
+
+
+def pads(size: int, kernel: int, stride: int, padding: Padding) -> tuple[int, int, int]:
+    """(output size, padding before, padding after) of one axis, by TensorFlow's rule: the odd one goes after."""
+    if padding == "VALID":
+        return (size - kernel) // stride + 1, 0, 0
+    out = -(-size // stride)
+    total = max((out - 1) * stride + kernel - size, 0)
+    return out, total // 2, total - total // 2
+
+
+class Builder:
+    """Appends layers. Methods return the name of the value they make; `x` is the value they read, None the latest.
+
+    Weights are seeded by the network's name, He-scaled and, where a sum runs over channels, centred: so neither the
+    spread of the activations nor what they tell of the input fades with depth. `gain` scales them further: 2 before
+    the softmax makes it neither flat nor saturated.
+    """
+
+    def __init__(self, name: str, input_shape: Shape) -> None:
+        self._rng = np.random.default_rng(zlib.crc32(name.encode()))
+        self._name = name
+        self._input_shape = input_shape
+        self._layers: list[Layer] = []
+        self._shapes = {"input": input_shape}
+        self._latest = "input"
+
+    def conv(
+        self,
+        channels: int,
+        kernel: int,
+        stride: int = 1,
+        *,
+        padding: Padding = "SAME",
+        activation: Activation = "RELU6",
+        gain: float = 1.0,
+        x: str | None = None,
+    ) -> str:
+        """`channels` outputs, `kernel` x `kernel`."""
+        w, b = self._weights((channels, kernel, kernel, self.channels(x)), activation, gain)
+        return self._append(Conv(w, b, stride, padding, 1, activation), self._window(kernel, stride, padding, x, w), x)
+
+    def depthwise(self, kernel: int, stride: int = 1, *, activation: Activation = "RELU6", x: str | None = None) -> str:
+        """One filter a channel, SAME."""
+        w, b = self._weights((self.channels(x), kernel, kernel, 1), activation, 1.0)
+        shape = self._window(kernel, stride, "SAME", x, w)
+        return self._append(Conv(w, b, stride, "SAME", len(w), activation), shape, x)
+
+    def pool(
+        self,
+        kind: Literal["MAX", "AVERAGE"],
+        size: int,
+        stride: int,
+        *,
+        padding: Padding = "SAME",
+        x: str | None = None,
+    ) -> str:
+        """`size` x `size`."""
+        return self._append(Pool(kind, size, stride, padding), self._window(size, stride, padding, x), x)
+
+    def global_average(self, *, keep: bool = False, x: str | None = None) -> str:
+        """Of each channel; `keep` keeps the axes."""
+        n, _, _, c = self._shape(x)
+        return self._append(GlobalAverage(keep), (n, 1, 1, c) if keep else (n, c), x)
+
+    def flatten(self, *, x: str | None = None) -> str:
+        """Drops the axes that `global_average` kept."""
+        n, _, _, c = self._shape(x)
+        return self._append(Flatten(), (n, c), x)
+
+    def dense(self, channels: int, *, activation: Activation = "NONE", gain: float = 1.0, x: str | None = None) -> str:
+        """A fully connected layer, of vectors or of whole images."""
+        n, *rest = self._shape(x)
+        w, b = self._weights((channels, math.prod(rest)), activation, gain)
+        return self._append(Dense(w, b, activation), (n, channels), x)
+
+    def add(self, x: str, y: str, *, activation: Activation = "NONE") -> str:
+        """Of two values of one shape."""
+        return self._append(Add(activation), self._shape(x), x, y)
+
+    def concat(self, *xs: str) -> str:
+        """Of images of one size, along the channels."""
+        shape = (*self._shape(xs[0])[:-1], sum(self.channels(x) for x in xs))
+        return self._append(Concat(), shape, *xs)
+
+    def softmax(self, *, x: str | None = None) -> str:
+        """Of NC, over C."""
+        return self._append(Softmax(), self._shape(x), x)
+
+    def channels(self, x: str | None = None) -> int:
+        """How many `x` has."""
+        return self._shape(x)[-1]
+
+    def finish(self) -> Network:
+        """The layers so far, as a network."""
+        return Network(self._name, self._input_shape, tuple(self._layers))
+
+    def _shape(self, x: str | None) -> Shape:
+        return self._shapes[x or self._latest]
+
+    def _window(self, kernel: int, stride: int, padding: Padding, x: str | None, w: Floats | None = None) -> Shape:
+        """The shape that a convolution by `w`, or a pool, makes."""
+        n, height, width, c = self._shape(x)
+        size = [pads(axis, kernel, stride, padding)[0] for axis in (height, width)]
+        return n, *size, c if w is None else len(w)
+
+    def _append(self, op: Op, shape: Shape, *inputs: str | None) -> str:
+        name = f"{type(op).__name__.lower()}_{len(self._layers)}"
+        self._layers.append(Layer(name, op, tuple(x or self._latest for x in inputs), shape))
+        self._shapes[name] = shape
+        self._latest = name
+        return name
+
+    def _weights(self, shape: Shape, activation: Activation, gain: float) -> tuple[Floats, Floats]:
+        """OHWI or OI weights and their biases. A rectifier halves the second moment, and 1.6 more than undoes
+        that, for the depthwise layers and the clip at 6 take some away."""
+        w = self._rng.standard_normal(shape, np.float32)
+        b = self._rng.standard_normal(shape[0], np.float32)
+        if shape[-1] > 1:
+            w -= w.mean(axis=tuple(range(1, len(shape))), keepdims=True)
+        gain *= 1.0 if activation == "NONE" else 1.6
+        return w * np.float32(gain / math.sqrt(w[0].size)), b * np.float32(0.1)

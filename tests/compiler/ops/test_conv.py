@@ -1,0 +1,106 @@
+"""Every convolution kernel, every candidate, against the numpy reference."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from planish.compiler.ir import Step
+from planish.compiler.ops.conv import Conv2D
+from planish.compiler.ops.elementwise import Elementwise
+from planish.compiler.ops.padding import Pads
+from tests.harness import CPU, GPU, Case, check
+
+pytestmark = pytest.mark.device
+NONE: Pads = ((0, 0), (0, 0))
+SAME: Pads = ((1, 1), (1, 1))
+
+
+def arrays(*shapes: tuple[int, ...], seed: int = 0) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(s).astype(np.float32) for s in shapes]
+
+
+def case(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D, *, framed: bool = True, **rest: object) -> Case:
+    return Case(op, arrays(x, w), frozenset({1}), framed=framed, **rest)  # type: ignore[arg-type]
+
+
+DENSE = [
+    # x, w, op
+    ((1, 9, 11, 17), (33, 1, 1, 17), Conv2D()),
+    ((3, 5, 7, 5), (3, 1, 1, 5), Conv2D()),
+    ((1, 1, 1, 64), (40, 1, 1, 64), Conv2D()),
+    ((2, 6, 6, 32), (48, 1, 1, 32), Conv2D()),
+    ((1, 9, 11, 16), (17, 1, 1, 16), Conv2D((2, 2))),
+    ((1, 9, 11, 1), (5, 3, 3, 1), Conv2D((1, 1), SAME)),
+    ((3, 9, 11, 3), (17, 3, 3, 3), Conv2D((2, 2), ((0, 1), (0, 1)))),
+    ((1, 13, 15, 3), (24, 7, 7, 3), Conv2D((2, 2), ((3, 3), (3, 3)))),
+    ((1, 12, 10, 17), (33, 3, 3, 17), Conv2D((1, 1), SAME)),
+    ((3, 7, 9, 20), (5, 3, 3, 20), Conv2D((2, 1), ((1, 0), (2, 1)))),
+    ((1, 15, 14, 8), (16, 3, 3, 8), Conv2D((1, 1), ((2, 2), (2, 2)), (2, 2))),
+    ((1, 11, 9, 16), (16, 5, 1, 16), Conv2D((1, 1), ((2, 2), (0, 0)))),
+    ((1, 8, 29, 16), (64, 1, 5, 16), Conv2D((1, 2), ((0, 0), (2, 2)), (1, 3))),
+    ((1, 4, 4, 32), (32, 4, 4, 32), Conv2D()),
+    ((1, 5, 5, 4), (6, 3, 3, 4), Conv2D((3, 3), ((4, 4), (4, 4)))),
+]
+DEPTHWISE = [
+    ((1, 9, 11, 17), (17, 3, 3, 1), Conv2D((1, 1), SAME, groups=17)),
+    ((3, 9, 11, 5), (5, 3, 3, 1), Conv2D((2, 2), ((0, 1), (0, 1)), groups=5)),
+    ((1, 30, 31, 32), (32, 3, 3, 1), Conv2D((2, 2), SAME, groups=32)),
+    ((1, 17, 16, 16), (16, 5, 5, 1), Conv2D((1, 1), ((2, 2), (2, 2)), groups=16)),
+    ((1, 12, 12, 3), (3, 3, 3, 1), Conv2D((1, 1), ((2, 2), (2, 2)), (2, 2), groups=3)),
+    ((2, 3, 3, 1), (1, 3, 3, 1), Conv2D(groups=1)),
+    ((1, 10, 40, 16), (16, 1, 9, 1), Conv2D((1, 2), ((0, 0), (4, 3)), groups=16)),
+]
+GROUPED = [
+    ((1, 9, 11, 20), (36, 3, 3, 5), Conv2D((1, 1), SAME, groups=4)),
+    ((3, 6, 5, 17), (34, 3, 3, 1), Conv2D((1, 1), SAME, groups=17)),
+    ((1, 7, 7, 64), (64, 1, 1, 32), Conv2D(groups=2)),
+    ((1, 8, 8, 48), (96, 3, 3, 16), Conv2D((2, 2), SAME, groups=3)),
+    ((1, 5, 5, 3), (9, 1, 1, 1), Conv2D(groups=3)),
+]
+
+
+def length(w: tuple[int, ...]) -> int:
+    return int(np.prod(w[1:]))
+
+
+@pytest.mark.parametrize(("x", "w", "op"), DENSE + DEPTHWISE + GROUPED)
+def test_against_reference(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D) -> None:
+    assert check(case(x, w, op), reduction=length(w), candidates=2) >= 3
+
+
+@pytest.mark.parametrize(("x", "w", "op"), [DENSE[0], DENSE[6], DENSE[8], DENSE[10], DEPTHWISE[0], DEPTHWISE[2], GROUPED[0]])
+@pytest.mark.parametrize("target", [CPU, GPU], ids=lambda t: t.name)
+def test_every_candidate(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D, target: object) -> None:
+    assert check(case(x, w, op), targets=[target], reduction=length(w)) > 1  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize(("x", "w", "op"), [DENSE[0], DENSE[6], DENSE[9], DEPTHWISE[1]])
+def test_reads_and_writes_what_the_user_sees(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D) -> None:
+    assert check(case(x, w, op, framed=False), reduction=length(w), candidates=2) >= 3
+
+
+@pytest.mark.parametrize(("x", "w", "op"), [DENSE[0], DENSE[6], DENSE[8], DEPTHWISE[0], GROUPED[0]])
+def test_half_precision(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D) -> None:
+    values, weights = arrays(x, w)
+    halves = [a.astype(np.float16).astype(np.float32) for a in (values, weights / np.sqrt(length(w)).astype(np.float32))]
+    assert check(Case(op, halves, frozenset({1})), precision="f16", reduction=length(w), candidates=2) >= 3
+
+
+@pytest.mark.parametrize(("x", "w", "op"), [DENSE[0], DENSE[5], DENSE[8], DEPTHWISE[0], GROUPED[1]])
+def test_epilogue(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D) -> None:
+    """Bias, activation, scale per image and channel, residual: in one kernel."""
+    shape = op.infer(*(_type(s) for s in (x, w)))[0].shape
+    bias, scale, residual = arrays((shape[3],), (shape[0], 1, 1, shape[3]), shape, seed=1)
+    steps = (Step(Elementwise("add"), (0, "bias")), Step(Elementwise("clip", (0.0, 6.0)), (1,)),
+             Step(Elementwise("mul"), (2, "scale")), Step(Elementwise("add"), ("residual", 3)), Step(Elementwise("sigmoid"), (4,)),
+             Step(Elementwise("mul"), (4, 5)))
+    extra = (("bias", bias, True), ("scale", scale, False), ("residual", residual, False))
+    assert check(case(x, w, op, epilogue=steps, extra=extra), reduction=length(w), candidates=2) >= 3
+
+
+def _type(shape: tuple[int, ...]) -> object:
+    from planish.compiler.ir import TensorType
+
+    return TensorType(shape, np.dtype(np.float32))

@@ -1,0 +1,75 @@
+"""Models as files, and what LiteRT, ONNX Runtime and this project's own numpy references make of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+
+from planish.compiler.frontend import load
+from planish.compiler.ir import evaluate
+from tests.tflite_writer import TfliteWriter
+
+Arrays = Sequence[np.ndarray]
+
+
+def write(folder: Path, model: TfliteWriter | onnx.ModelProto) -> Path:
+    """A model as a file in a folder."""
+    path = folder / ("model.tflite" if isinstance(model, TfliteWriter) else "model.onnx")
+    path.write_bytes(model.finish() if isinstance(model, TfliteWriter) else model.SerializeToString())
+    return path
+
+
+def onnx_model(
+    nodes: Sequence[onnx.NodeProto],
+    inputs: Mapping[str, tuple[Any, Sequence[int | str | None]]],
+    outputs: Sequence[str],
+    constants: Mapping[str, np.ndarray] | None = None,
+    opset: int = 18,
+) -> onnx.ModelProto:
+    """A model; `inputs` maps names to (dtype, shape), where a string or None is an open dimension."""
+    def info(name: str, dtype: Any, shape: Sequence[int | str | None] | None) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
+
+    graph = helper.make_graph(
+        list(nodes), "graph", [info(name, *spec) for name, spec in inputs.items()],
+        [info(name, np.float32, None) for name in outputs],
+        [numpy_helper.from_array(array, name) for name, array in (constants or {}).items()],
+    )  # fmt: skip
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", opset)], ir_version=8)
+
+
+def evaluated(path: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ...]] | None = None) -> list[np.ndarray]:
+    """The outputs by the numpy references of the ops."""
+    graph = load(path, input_shapes=shapes or {})
+    values = evaluate(graph, dict(zip(graph.inputs, arrays, strict=True)))
+    for name, value in graph.outputs.items():
+        assert (values[value].shape, values[value].dtype) == (graph.type(value).shape, graph.type(value).dtype), name
+    return [values[value] for value in graph.outputs.values()]
+
+
+def litert(path: Path, arrays: Arrays) -> list[np.ndarray]:
+    """The outputs by LiteRT's built-in kernels."""
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=resolver)
+    for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
+        interpreter.resize_tensor_input(detail["index"], array.shape)
+    interpreter.allocate_tensors()
+    for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
+        interpreter.set_tensor(detail["index"], array)
+    interpreter.invoke()
+    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+
+
+def same(actual: Arrays, expected: Arrays, tolerance: float = 1e-5) -> None:
+    """Raises AssertionError unless every output has the shape, the dtype and (nearly) the numbers expected."""
+    assert len(actual) == len(expected)
+    for a, b in zip(actual, expected):
+        assert (a.shape, a.dtype) == (b.shape, b.dtype)
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
