@@ -142,11 +142,11 @@ class _Body:
         """What a template says of an operand: its type, where its elements lie, how one and how V of them are loaded."""
         prefix = name.upper()
         if name == "y":
-            return "\n".join([f"#define Y_T {STORAGE[self.y.storage.name]}", *_strides(prefix, self.site.output)])
+            return "\n".join([f"#define Y_T {STORAGE[self.y.storage.name]}", *_strides(prefix, self.site.output, self.lanes)])
         read = next(r for r in self.kernel.reads if r.name == name)
         lines = [f"#define {prefix}_T {STORAGE[read.storage.name]}"]
         if isinstance(read.source, View):
-            lines += _strides(prefix, read.source)
+            lines += _strides(prefix, read.source, self.lanes)
         lines.append(f"#define LOAD_{prefix}(i) {_load(name, '(i)', read.storage, 1)}")
         if self.lanes > 1:
             lines.append(f"#define LOADV_{prefix}(i) {_load(name, '(i)', read.storage, self.lanes)}")
@@ -384,12 +384,12 @@ def _parameter(read: Read) -> str:
     return f"__global const {STORAGE[read.storage.name]} *restrict {read.name}"
 
 
-def _strides(prefix: str, view: View) -> list[str]:
+def _strides(prefix: str, view: View, lanes: int) -> list[str]:
     """Of an NHWC image: the offset of its first element, and the strides of image, row, pixel and block of channels."""
     if view.type.rank != 4:
         return []
     n, y, x, c = view.layout.strides
-    c = c if view.layout.axis is not None else 0
+    c = c if view.layout.axis is not None else c * lanes
     names = {"OFFSET": view.layout.offset, "SN": n, "SC": c, "SY": y, "SX": x}
     return [f"#define {prefix}_{key} {number}" for key, number in names.items()]
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import FunctionProto, ModelProto, NodeProto, ValueInfoProto
+from onnx import ModelProto, NodeProto, ValueInfoProto
 
 from ..errors import ModelError
 from ..ir import Graph, TensorType, Value
@@ -22,7 +22,7 @@ from ..ops import importing
 from .desk import NO_IMPORTER, Desk
 from .inputs import Dims, Shape, resolve
 from .onnx_functions import bound_nodes, has_standard_function, standard_function
-from .onnx_tensors import array_of, attribute_value, dense, plain
+from .onnx_tensors import array_of, attribute_value, dense
 
 DEFAULT_DOMAINS = ("", "ai.onnx")
 Opsets = Mapping[str, int]
@@ -119,7 +119,7 @@ class _Reader:
                 make = partial(self._node, node, op, name, version, scope)
                 results = self.desk.take(name, op, importer, make, wanted=wanted)
             else:
-                results = self._call(node, name, version, scope)
+                results = self._call(node, op, name, version, scope)
         scope.values.update(zip(node.output, results if results is not None else [None] * len(node.output)))
 
     def _node(self, node: NodeProto, op: str, name: str, version: int, scope: _Scope) -> importing.OnnxNode:
@@ -129,13 +129,16 @@ class _Reader:
             attributes={a.name: attribute_value(a, self.path) for a in node.attribute},
         )
 
-    def _call(self, node: NodeProto, name: str, version: int, scope: _Scope) -> list[str | None]:
+    def _call(self, node: NodeProto, op: str, name: str, version: int, scope: _Scope) -> list[str | None] | None:
         """Imports the body of a function in the place of the node that calls it."""
         operands = [self._value(v, scope) for v in node.input]
         function = self.functions.get((_domain(node.domain), node.op_type))
         if function is None:
             function = standard_function(node, version, [self.graph.type(v) if v else None for v in operands])
         nodes = bound_nodes(function, node)
+        if not nodes:
+            self.desk.refuse(name, op, f"{NO_IMPORTER}, and the standard does not define this one by others")
+            return None
         opsets = {**scope.opsets, **_opsets(function.opset_import)}
         inner = _Scope(opsets, {*_reads(nodes), *function.output}, prefix=f"{name}/")
         inner.values.update(dict.fromkeys(function.input, ""))
@@ -194,10 +197,10 @@ def _refusal(info: ValueInfoProto) -> str | None:
     """Why an input cannot be taken."""
     kind = info.type.WhichOneof("value")
     if kind != "tensor_type":
-        return f"a {(kind or 'value without a type').removesuffix('_type')}; tensors would be accepted"
+        return f"of kind {(kind or 'unknown').removesuffix('_type')}; tensors would be accepted"
     elem = info.type.tensor_type.elem_type
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem)) if elem else np.dtype(object)
-    if dtype.kind not in "fbiu" or plain(np.zeros(0, dtype)).dtype != dtype:
+    if dtype.kind not in "fbiu" or dtype.isbuiltin != 1:
         accepted = "float, double, float16, bool and integers of 8 bits and more"
         return f"of type {onnx.TensorProto.DataType.Name(elem).lower()}; {accepted} would be accepted"
     return None

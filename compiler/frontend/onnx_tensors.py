@@ -11,8 +11,8 @@ from onnx import AttributeProto, SparseTensorProto, TensorProto
 
 from ..errors import ModelError
 
-NARROW = {"bfloat16": np.float32, "int4": np.int8, "uint4": np.uint8, "int2": np.int8, "uint2": np.uint8}
-"""Types that numpy lacks, and those that hold the same numbers."""
+NARROW = {"int4": np.int8, "uint4": np.uint8, "int2": np.int8, "uint2": np.uint8}
+"""Integers that numpy lacks, and those that hold the same numbers; all else that it lacks are floats."""
 
 
 def array_of(tensor: TensorProto, path: Path) -> np.ndarray:
@@ -25,7 +25,7 @@ def array_of(tensor: TensorProto, path: Path) -> np.ndarray:
         array = onnx.numpy_helper.to_array(tensor, base_dir=str(path.parent))
     except Exception as error:  # of the decoder, of the file system, or of the check of external paths
         raise ModelError(f"{path}: the data of tensor '{tensor.name}' cannot be read: {error}") from error
-    return plain(array)
+    return array if array.dtype.isbuiltin == 1 else array.astype(NARROW.get(array.dtype.name, np.float32))
 
 
 def dense(sparse: SparseTensorProto, path: Path) -> np.ndarray:
@@ -37,14 +37,6 @@ def dense(sparse: SparseTensorProto, path: Path) -> np.ndarray:
     else:
         result.reshape(-1)[indices] = values
     return result
-
-
-def plain(array: np.ndarray) -> np.ndarray:
-    """The array in a type of numpy's own."""
-    name = array.dtype.name
-    if array.dtype.kind != "V" and name not in NARROW and not name.startswith("float8"):
-        return array
-    return array.astype(NARROW.get(name, np.float32))
 
 
 def attribute_value(attribute: AttributeProto, path: Path) -> Any:

@@ -1,8 +1,8 @@
 """Sparse constants of TFLite, made dense.
 
-The storage is that of TACO (https://arxiv.org/abs/1804.10112): the axes of the tensor and the axes inside its blocks are
-walked in `traversal_order`, and each level of the walk either holds all of its extent (dense) or a list of indices for
-every element of the level above (compressed sparse rows). Block axis b, number rank + b in the walk, divides axis
+The storage is that of TACO (https://arxiv.org/abs/1804.10112): the axes of the tensor and the axes inside its blocks
+are walked in `traversal_order`, and each level of the walk either holds all of its extent (dense) or a list of indices
+for every element of the level above (compressed sparse rows). Block axis b, number rank + b in the walk, divides axis
 block_map[b].
 """
 

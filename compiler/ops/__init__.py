@@ -3,19 +3,27 @@
 from . import (
     activation,
     conv,
+    conv_transpose,
     elementwise,
     gather,
     movement,
+    pool,
+    reduce,
     reshaping_onnx,
     reshaping_tflite,
+    resize,
 )
 
 __all__ = [
     "activation",
     "conv",
+    "conv_transpose",
     "elementwise",
     "gather",
     "movement",
+    "pool",
+    "reduce",
     "reshaping_onnx",
     "reshaping_tflite",
+    "resize",
 ]

@@ -107,6 +107,8 @@ def onnx_cast(n: OnnxNode) -> str:
     import onnx
 
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(n.attr("to")))
+    if dtype.isbuiltin != 1 or dtype.kind not in "fbiu":
+        raise Unsupported(f"a cast to {dtype.name}; float, double, float16, bool and integers would be accepted")
     return n.emit(Cast(dtype), n.input(0))
 
 

@@ -98,7 +98,7 @@ def tflite_conv(n: TfliteNode) -> str:
     stride, dilation = (o.stride_h, o.stride_w), (max(o.dilation_h_factor, 1), max(o.dilation_w_factor, 1))
     x, w = n.shape(0), n.shape(1)
     pads = tflite_pads(o.padding, x, (w[1], w[2]), stride, dilation)
-    y = n.emit(Conv2D(stride, pads, dilation, groups=x[3] // w[3]), n.input(0), _weights(n, n.input(1)))
+    y = n.emit(Conv2D(stride, pads, dilation, groups=x[3] // w[3]), n.input(0), weights_of(n, n.input(1)))
     return activate(n, biased(n, y, n.input(2)), o.fused_activation_function)
 
 
@@ -108,7 +108,7 @@ def tflite_depthwise(n: TfliteNode) -> str:
     stride, dilation = (o.stride_h, o.stride_w), (max(o.dilation_h_factor, 1), max(o.dilation_w_factor, 1))
     x, w = n.shape(0), n.shape(1)
     pads = tflite_pads(o.padding, x, (w[1], w[2]), stride, dilation)
-    weights = n.emit(Transpose((3, 1, 2, 0)), _weights(n, n.input(1)))
+    weights = n.emit(Transpose((3, 1, 2, 0)), weights_of(n, n.input(1)))
     y = n.emit(Conv2D(stride, pads, dilation, groups=x[3]), n.input(0), weights)
     return activate(n, biased(n, y, n.input(2)), o.fused_activation_function)
 
@@ -116,7 +116,7 @@ def tflite_depthwise(n: TfliteNode) -> str:
 @onnx_op("Conv")
 def onnx_conv(n: OnnxNode) -> str:
     """Of one or two spatial axes; one is a row of pixels."""
-    x, w = n.input(0), _weights(n, n.input(1))
+    x, w = n.input(0), weights_of(n, n.input(1))
     axes = len(n.shape(x)) - 2
     if axes not in (1, 2):
         raise Unsupported(f"a convolution over {axes} spatial axes; 1 and 2 would be accepted")
@@ -133,7 +133,7 @@ def onnx_conv(n: OnnxNode) -> str:
     return n.emit(Reshape((shape[0], shape[1], shape[3])), y) if axes == 1 else y
 
 
-def _weights(n: SourceNode, value: str) -> str:
+def weights_of(n: SourceNode, value: str) -> str:
     if n.array(value) is None:
         raise Unsupported("its weights are computed at run time; they must be constant")
     return value

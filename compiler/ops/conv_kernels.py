@@ -17,6 +17,7 @@ from ..targets import Target
 
 if TYPE_CHECKING:
     from .conv import Conv2D
+    from .conv_transpose import ConvTranspose2D
 
 TILES = ((14, 2), (12, 2), (8, 2), (7, 4), (7, 2), (6, 4), (4, 4), (16, 1), (14, 1), (8, 1), (7, 1), (4, 2), (4, 1), (2, 2), (2, 1), (1, 4), (1, 2), (1, 1))
 """Pixels x blocks of output channels that a work-item may own; a target takes those that its registers hold."""
@@ -108,7 +109,7 @@ def compute_cost(target: Target, *, flops: float, nbytes: int, items: int, tile:
     return target.launch + max(arithmetic, nbytes / target.bandwidth / 1e3)
 
 
-def _geometry(site: Site, op: Conv2D) -> dict[str, int]:
+def _geometry(site: Site, op: Conv2D | ConvTranspose2D) -> dict[str, int]:
     x, y, w = site.input(0).shape, site.output.shape, site.graph.type(site.node.inputs[1]).shape
     return {"IH": x[1], "IW": x[2], "OH": y[1], "OW": y[2], "KY": w[1], "KX": w[2],
             "STRIDE_Y": op.stride[0], "STRIDE_X": op.stride[1], "DILATION_Y": op.dilation[0], "DILATION_X": op.dilation[1],
@@ -240,3 +241,28 @@ def pack_first(w: np.ndarray, lanes: int, blocks: int) -> np.ndarray:
     padded = np.zeros((ceil(o / wide) * wide, ky, kx, c), w.dtype)
     padded[:o] = w
     return np.ascontiguousarray(padded.reshape(-1, wide, ky, kx, c).transpose(0, 2, 3, 4, 1))
+
+
+def conv_transposed(site: Site, op: ConvTranspose2D) -> Sequence[Kernel]:
+    """Candidates of a transposed convolution."""
+    w = site.constant(1)
+    assert w is not None
+    target, lanes = site.target, site.target.lanes
+    x, y = site.input(0), site.output
+    n, oh, ow, o = y.shape
+    blocks, in_blocks = ceil(o / lanes), ceil(x.shape[3] / lanes)
+    flops = 2 * x.type.size * w.shape[0] // op.groups * w.shape[1] * w.shape[2]
+    phase = ceil(ow / op.stride[1])
+    kernels = []
+    for tx, ob in tiles(target, phase, blocks):
+        first, band = _bands(o, x.shape[3], op.groups, lanes, ob, in_blocks)
+        grid = (oh * op.stride[1] * ceil(phase / tx), len(first), n)
+        weights = len(first) * band * w.shape[1] * w.shape[2] * ob * lanes * lanes
+        taps = w.shape[1] * w.shape[2] / (op.stride[0] * op.stride[1])
+        padded = 2 * grid[0] * tx * len(first) * ob * lanes * band * lanes * taps * n
+        cost = compute_cost(target, flops=padded * 1.3, nbytes=site.moved(weights), items=grid[0] * grid[1] * n, tile=(tx, ob))
+        params = {"V": lanes, "IC": x.shape[3], "OCB": blocks, "BAND": band, "IPG": w.shape[3], "OPG": o // op.groups,
+                  **_geometry(site, op), "TX": tx, "OB": ob, "UNROLL": 1 if target.kind == "cpu" else lanes, "WG": (1, 1, 1)}
+        pack = site.pack("w", lambda ob=ob, band=band, first=first: pack_dense(expand_groups(w, op.groups), lanes, ob, band, first))
+        kernels.append(Kernel("conv_transposed", params, (site.read("x", 0), pack), grid, (1, 1, 1), lanes, flops, site.moved(weights), cost))
+    return sorted(kernels, key=lambda k: k.cost)

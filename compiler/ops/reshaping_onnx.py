@@ -130,6 +130,10 @@ def onnx_depth_to_space(n: OnnxNode) -> str:
 
 @onnx_op("SpaceToDepth")
 def onnx_space_to_depth(n: OnnxNode) -> str:
+    if n.attr("mode", "DCR") == "CRD":
+        (batch, c, h, w), b = n.shape(0), n.attr("blocksize")
+        blocks = n.emit(Reshape((batch, c, h // b, b, w // b, b)), n.input(0))
+        return n.emit(Reshape((batch, c * b * b, h // b, w // b)), n.emit(Transpose((0, 1, 3, 5, 2, 4)), blocks))
     op = SpaceToDepth(n.attr("blocksize"))
     return n.emit(Transpose(TO_NCHW), n.emit(op, n.emit(Transpose(TO_NHWC), n.input(0))))
 
@@ -141,8 +145,10 @@ def onnx_gather(n: OnnxNode) -> str:
 
 @onnx_op("Crop")
 def onnx_crop(n: OnnxNode) -> str:
-    """Cuts `border` (left, top, right, bottom) off NCHW, or, with `scale`, takes that many rows and columns from (left, top):
-    an experimental operator of early models."""
+    """Cuts `border` (left, top, right, bottom) off NCHW, or, with `scale`, takes that many rows and columns.
+
+    An experimental operator of early models.
+    """
     left, top, right, bottom = (int(v) for v in n.attr("border"))
     height, width = n.attr("scale") or (n.shape(0)[2] - top - bottom, n.shape(0)[3] - left - right)
     return cut(n, n.input(0), {2: (top, int(height), 1), 3: (left, int(width), 1)})

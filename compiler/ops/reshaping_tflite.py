@@ -93,8 +93,8 @@ def tflite_slice(n: TfliteNode) -> str:
 def tflite_strided_slice(n: TfliteNode) -> str:
     """Bit k of a mask speaks of entry k of begin, end and strides.
 
-    begin_mask, end_mask: from, or to, the end of the axis. ellipsis_mask: as many whole axes as are left. new_axis_mask:
-    an axis of extent 1 that is not in the operand. shrink_axis_mask: one element, and the axis goes.
+    begin_mask, end_mask: from, or to, the end of the axis. ellipsis_mask: as many whole axes as are left.
+    new_axis_mask: an axis of extent 1 that is not in the operand. shrink_axis_mask: one element, and the axis goes.
     """
     o, shape = n.options, n.shape(0)
     entries = list(zip(n.integers(1, "begin"), n.integers(2, "end"), n.integers(3, "strides"), strict=True))

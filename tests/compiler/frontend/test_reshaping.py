@@ -1,0 +1,224 @@
+"""Movement of data, shapes and constants, held against the ONNX standard's own cases and against LiteRT."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnx.backend.test.case import node as standard
+
+from planish.compiler.errors import UnsupportedError
+from planish.compiler.frontend import load
+from tests.oracles import evaluated, litert, onnx_model, same, write
+from tests.tflite_writer import TfliteWriter
+
+RNG = np.random.default_rng(0)
+FROM_STANDARD = (
+    "transpose", "reshape", "flatten", "squeeze", "unsqueeze", "concat", "split", "slice", "pad", "expand", "tile",
+    "depthtospace", "spacetodepth", "shape", "size", "constantofshape", "rangeop", "gather",
+)  # fmt: skip
+WITHOUT_DATA = ("ConstantOfShape", "Range")
+
+
+def standard_cases() -> list[Any]:
+    """The cases of the ONNX standard for these operators: their data is fed, all other operands are constants."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in FROM_STANDARD:
+            importlib.import_module(f"onnx.backend.test.case.node.{module}")
+    modules = {m.removesuffix("op") for m in FROM_STANDARD}
+    cases = [c for c in standard._NodeTestCases if c.model.graph.node[0].op_type.lower() in modules]
+    numbers = [c for c in cases if np.asarray(c.data_sets[0][0][0]).dtype.isbuiltin == 1]
+    return [pytest.param(c, id=c.name) for c in numbers if all(np.asarray(a).size for a in c.data_sets[0][0][:1])]
+
+
+@pytest.mark.parametrize("case", standard_cases())
+def test_standard(tmp_path: Path, case: Any) -> None:
+    model, (inputs, outputs) = case.model, case.data_sets[0]
+    data = 0 if case.model.graph.node[0].op_type in WITHOUT_DATA else 1
+    for value, array in list(zip(model.graph.input, inputs))[data:]:
+        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), value.name))
+    same(evaluated(write(tmp_path, model), inputs[:data]), [np.asarray(a) for a in outputs], 0)
+
+
+def check_onnx(tmp_path: Path, op: str, x: np.ndarray, constants: list[np.ndarray], expected: np.ndarray, opset: int = 18, **attributes: Any) -> None:
+    names = [f"c{k}" for k in range(len(constants))]
+    model = onnx_model([helper.make_node(op, ["x", *names], ["y"], **attributes)], {"x": (x.dtype, x.shape)}, ["y"],
+                       dict(zip(names, constants)), opset)  # fmt: skip
+    same(evaluated(write(tmp_path, model), [x]), [expected], 0)
+
+
+def test_attributes_of_older_opsets(tmp_path: Path) -> None:
+    x = RNG.random((1, 4, 6), np.float32)
+    check_onnx(tmp_path, "Slice", x, [], x[:, 1:3, -2:], 9, starts=[1, -2], ends=[3, 99], axes=[1, 2])
+    check_onnx(tmp_path, "Squeeze", x, [], x[0], 11, axes=[0])
+    check_onnx(tmp_path, "Unsqueeze", x, [], x[:, :, None, :, None], 11, axes=[2, -1])
+    check_onnx(tmp_path, "Pad", x, [], np.pad(x, ((0, 0), (1, 0), (0, 2)), constant_values=3), 10, pads=[0, 1, 0, 0, 0, 2], value=3.0)
+    check_onnx(tmp_path, "Pad", x, [], np.pad(x, ((0, 0), (1, 0), (0, 2))), 1, paddings=[0, 1, 0, 0, 0, 2])
+    check_onnx(tmp_path, "Reshape", x, [], x.reshape(1, 8, 3), 1, shape=[0, 8, -1])
+
+
+def test_negative_padding_cuts(tmp_path: Path) -> None:
+    x = RNG.random((4, 6), np.float32)
+    check_onnx(tmp_path, "Pad", x, [np.array([-1, 2, 0, -3])], np.pad(x[1:, :3], ((0, 0), (2, 0))))
+
+
+def test_crop(tmp_path: Path) -> None:
+    x = RNG.random((1, 2, 6, 8), np.float32)
+    check_onnx(tmp_path, "Crop", x, [], x[:, :, 2:-4, 1:-3], 1, border=[1, 2, 3, 4])
+    check_onnx(tmp_path, "Crop", x, [], x[:, :, 2:5, 1:3], 1, border=[1, 2, 0, 0], scale=[3, 2])
+
+
+@pytest.mark.parametrize("index", [2, -1, [0, 2, 4], [4, 3, 2, 1], [[0, 1], [1, 0]], [3, 3, 3], [0, 4, 1, 3]])
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_gather_by_constant_indices(tmp_path: Path, index: Any, axis: int) -> None:
+    x = RNG.random((5, 5, 5), np.float32)
+    check_onnx(tmp_path, "Gather", x, [np.array(index)], np.take(x, index, axis), axis=axis)
+
+
+@pytest.mark.parametrize(
+    ("indices", "reason"),
+    [(np.array([0, 900]), "outside axis 0"), (RNG.permutation(800), "runs of equal step; 64 would be accepted")],
+)
+def test_gathers_that_are_refused(tmp_path: Path, indices: np.ndarray, reason: str) -> None:
+    model = onnx_model([helper.make_node("Gather", ["x", "i"], ["y"])], {"x": (np.float32, (800,))}, ["y"], {"i": indices})
+    with pytest.raises(UnsupportedError, match=reason):
+        load(write(tmp_path, model))
+
+
+def test_shape_arithmetic_is_folded(tmp_path: Path) -> None:
+    """A flatten as exporters write it: Shape, Gather, Unsqueeze, Concat, Reshape."""
+    nodes = [
+        helper.make_node("Shape", ["x"], ["shape"]), helper.make_node("Gather", ["shape", "zero"], ["batch"]),
+        helper.make_node("Unsqueeze", ["batch", "axes"], ["batches"]), helper.make_node("Concat", ["batches", "rest"], ["to"], axis=0),
+        helper.make_node("Reshape", ["x", "to"], ["y"]),
+    ]  # fmt: skip
+    constants = {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])}
+    path = write(tmp_path, onnx_model(nodes, {"x": (np.float32, ("n", 3, 4))}, ["y"], constants))
+    graph = load(path, input_shapes={"x": (2, 3, 4)})
+    assert [(type(n.op).__name__, graph.type(n.output).shape) for n in graph.nodes()] == [("Reshape", (2, 12))]
+
+
+def test_constants_of_every_kind(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Constant", [], ["a"], value_float=0.5), helper.make_node("Constant", [], ["b"], value_ints=[1, 2]),
+        helper.make_node("Constant", [], ["c"], value=helper.make_tensor("t", TensorProto.DOUBLE, [1], [3.0])),
+    ]  # fmt: skip
+    path = write(tmp_path, onnx_model(nodes, {"x": (np.float32, (1,))}, ["a", "b", "c"]))
+    same(evaluated(path, [np.zeros(1, np.float32)]), [np.array(0.5, np.float32), np.array([1, 2]), np.array([3.0])])
+
+
+# -- TFLite
+
+
+def check_tflite(
+    tmp_path: Path, op: str, operands: list[Any], options: dict[str, Any] | None = None, shapes: list[tuple[int, ...]] | None = None,
+) -> None:  # fmt: skip
+    """One operator against LiteRT: float arrays are fed, integers are constants; `shapes` are of the results."""
+    m = TfliteWriter()
+    feed, tensors = [], []
+    for k, operand in enumerate(operands):
+        array = np.asarray(operand)
+        if array.dtype.kind == "f" and array.ndim:
+            feed.append(array.astype(np.float32))
+            tensors.append(m.input(f"x{k}", array.shape, "float32"))
+        else:
+            tensors.append(m.constant(array.astype(np.float32 if array.dtype.kind == "f" else np.int32)))
+    m.output(*m.op(op, tensors, options, outputs=[(s, "float32") for s in shapes or [(1,)]]))
+    path = write(tmp_path, m)
+    same(evaluated(path, feed), litert(path, feed), 0)
+
+
+X3, X4 = RNG.random((2, 3, 4), np.float32), RNG.random((2, 4, 6, 8), np.float32)
+MASKS = [
+    {}, {"begin_mask": 1}, {"end_mask": 2}, {"begin_mask": 7, "end_mask": 7}, {"shrink_axis_mask": 1}, {"shrink_axis_mask": 5},
+    {"new_axis_mask": 1}, {"new_axis_mask": 2, "shrink_axis_mask": 4}, {"ellipsis_mask": 1}, {"ellipsis_mask": 2},
+    {"ellipsis_mask": 2, "new_axis_mask": 4}, {"ellipsis_mask": 1, "shrink_axis_mask": 4}, {"begin_mask": 2, "shrink_axis_mask": 2},
+    {"offset": True},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("masks", MASKS, ids=str)
+@pytest.mark.parametrize("ranges", [([0, 1, 0], [2, 3, 4], [1, 1, 2]), ([-1, -2, 1], [9, -1, 3], [1, 1, 1]), ([1, 2, 3], [0, 0, -9], [-1, -2, -1])])
+def test_strided_slice(tmp_path: Path, ranges: tuple[list[int], ...], masks: dict[str, Any]) -> None:
+    if masks.get("offset") and min(ranges[1]) < 0:
+        pytest.skip("lengths are not negative")
+    if min(ranges[2]) < 0 and masks.get("shrink_axis_mask"):
+        pytest.skip("the format allows no negative step on an axis that goes")
+    check_tflite(tmp_path, "STRIDED_SLICE", [X3, *ranges], masks)
+
+
+@pytest.mark.parametrize(
+    ("op", "operands", "options", "shapes"),
+    [
+        ("RESHAPE", [X3, [4, -1]], {}, None),
+        ("RESHAPE", [X3], {"new_shape": [6, 4]}, None),
+        ("SQUEEZE", [X3[:1, None]], {}, None),
+        ("SQUEEZE", [X3[:1, None]], {"squeeze_dims": [-3]}, None),
+        ("EXPAND_DIMS", [X3, -1], {}, None),
+        ("EXPAND_DIMS", [X3, [1]], {}, None),
+        ("TRANSPOSE", [X4, [0, 3, 1, 2]], {}, None),
+        ("CONCATENATION", [X3, X3 * 9 - 4, X3], {"axis": -2, "fused_activation_function": "RELU6"}, None),
+        ("PACK", [X3, X3 + 1], {"axis": -1, "values_count": 2}, None),
+        ("PACK", [X3, X3 + 1], {"axis": 0, "values_count": 2}, None),
+        ("UNPACK", [X3], {"axis": 1, "num": 3}, [(2, 4)] * 3),
+        ("UNPACK", [X3], {"axis": -1, "num": 4}, [(2, 3)] * 4),
+        ("SPLIT", [3, X4], {"num_splits": 4}, [(2, 4, 6, 2)] * 4),
+        ("SPLIT", [-2, X4], {"num_splits": 2}, [(2, 4, 3, 8)] * 2),
+        ("SPLIT_V", [X4, [1, -1, 3], 2], {"num_splits": 3}, [(2, 4, 1, 8), (2, 4, 2, 8), (2, 4, 3, 8)]),
+        ("SLICE", [X3, [0, 1, 2], [-1, 2, 1]], {}, None),
+        ("PAD", [X4, [[0, 0], [1, 2], [3, 0], [0, 1]]], {}, None),
+        ("PADV2", [X4, [[0, 0], [1, 2], [3, 0], [0, 1]], 2.5], {}, None),
+        ("MIRROR_PAD", [X4, [[0, 0], [1, 2], [3, 0], [0, 1]]], {"mode": "REFLECT"}, None),
+        ("MIRROR_PAD", [X4, [[0, 0], [1, 4], [3, 6], [0, 1]]], {"mode": "SYMMETRIC"}, None),
+        ("TILE", [X3, [1, 2, 3]], {}, None),
+        ("BROADCAST_TO", [X3[:, :1], [5, 2, 3, 4]], {}, None),
+        ("DEPTH_TO_SPACE", [X4], {"block_size": 2}, None),
+        ("SPACE_TO_DEPTH", [X4], {"block_size": 2}, None),
+        ("SPACE_TO_BATCH_ND", [X4, [2, 3], [[1, 1], [0, 3]]], {}, None),
+        ("SPACE_TO_BATCH_ND", [X3, [2], [[0, 1]]], {}, None),
+        ("BATCH_TO_SPACE_ND", [RNG.random((12, 2, 3, 1), np.float32), [2, 3], [[1, 0], [0, 2]]], {}, None),
+        ("BATCH_TO_SPACE_ND", [X3, [2], [[1, 0]]], {}, None),
+        ("FILL", [[2, 3], 1.5], {}, None),
+        ("ZEROS_LIKE", [X3], {}, None),
+        ("RANGE", [1.0, 3.0, 0.5], {}, None),
+        ("GATHER", [X3, [2, 0, 0, 1]], {"axis": 1}, None),
+        ("GATHER", [X3, [[1], [0]]], {"axis": 0}, None),
+        ("GATHER", [X3, 1], {"axis": -1}, None),
+        ("REVERSE_V2", [X3, [1]], {}, None),
+    ],
+)  # fmt: skip
+def test_tflite(tmp_path: Path, op: str, operands: list[Any], options: dict[str, Any], shapes: list[tuple[int, ...]] | None) -> None:
+    check_tflite(tmp_path, op, operands, options, shapes)
+
+
+def test_shape_and_rank(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    x = m.input("x", (2, 3), "float32")
+    m.output(m.op("SHAPE", [x], {"out_type": "INT64"}, shape=(2,), dtype="int64"), m.op("RANK", [x], shape=(), dtype="int32"))
+    path = write(tmp_path, m)
+    arrays = [np.zeros((2, 3), np.float32)]
+    same(evaluated(path, arrays), litert(path, arrays), 0)
+
+
+def test_reshape_by_the_recorded_result(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    x, shape = m.input("x", (2, 6), "float32"), m.input("shape", (2,), "int32")
+    m.output(m.op("RESHAPE", [x, shape], shape=(3, 4), dtype="float32"))
+    arrays = [RNG.random((2, 6), np.float32), np.array([3, 4], np.int32)]
+    same(evaluated(write(tmp_path, m), arrays), [arrays[0].reshape(3, 4)], 0)
+
+
+def test_gather_with_common_axes_of_constants(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    data, index = RNG.random((2, 3, 4), np.float32), np.array([[0, 2], [1, 1]], np.int32)
+    g = m.op("GATHER", [m.constant(data), m.constant(index)], {"axis": 1, "batch_dims": 1}, shape=(2, 2, 4), dtype="float32")
+    m.output(m.op("ADD", [m.input("x", (2, 2, 4), "float32"), g], shape=(2, 2, 4), dtype="float32"))
+    path = write(tmp_path, m)
+    arrays = [np.zeros((2, 2, 4), np.float32)]
+    same(evaluated(path, arrays), litert(path, arrays), 0)
