@@ -28,7 +28,7 @@ def elementwise(site: Site) -> Sequence[Kernel]:
         lanes = min(site.target.lanes, _power_of_two(extent))
         grid = _grid((extent,), lanes)
     else:
-        groups = _groups(y.shape, views)
+        groups = merge_axes(y.shape, views)
         shape = tuple(prod(y.shape[d] for d in g) for g in groups)
         lanes = _lanes(y, shape[-1], site.target.lanes)
         grid = _grid(shape, lanes)
@@ -135,7 +135,7 @@ def _is_flat(site: Site, views: list[View]) -> bool:
     return not ragged or preserves_zero(site)
 
 
-def _groups(shape: tuple[int, ...], views: list[View]) -> Groups:
+def merge_axes(shape: tuple[int, ...], views: list[View]) -> Groups:
     """Neighbouring axes that every view can walk as one."""
     rank = len(shape)
     if rank == 0:

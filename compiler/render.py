@@ -73,7 +73,8 @@ def source(site: Site, kernel: Kernel) -> Source:
     context: dict[str, Any] = {k: v for k, v in kernel.params.items()}
     text = template.render(
         **context, name="KERNEL_NAME", args=body.args, operand=body.operand, epilogue_args=body.epilogue_args,
-        epilogue=body.epilogue, load=body.load, map_body=body.map_body,
+        epilogue=body.epilogue, load=body.load, map_body=body.map_body, vector=body.ctype, outer=body.outer,
+        fetch=body.fetch, element=body.element, store_at=body.store_at,
     )
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     name = f"{kernel.template}_{digest}"
@@ -142,7 +143,7 @@ class _Body:
         """What a template says of an operand: its type, where its elements lie, how one and how V of them are loaded."""
         prefix = name.upper()
         if name == "y":
-            return "\n".join([f"#define Y_T {STORAGE[self.y.storage.name]}", *_strides(prefix, self.site.output, self.lanes)])
+            return "\n".join([f"#define Y_T {STORAGE[self.y.storage.name]}", *_strides(prefix, self.y, self.lanes)])
         read = next(r for r in self.kernel.reads if r.name == name)
         lines = [f"#define {prefix}_T {STORAGE[read.storage.name]}"]
         if isinstance(read.source, View):
@@ -265,6 +266,38 @@ class _Body:
             return [f"if ({step} + {at.lanes} <= {y.shape[-1]}) {{", f"    {whole}", "} else {", *(f"    {s}" for s in (*lines, part)), "}"]
         return [*lines, part]
 
+    # -- results of any rank: the last two axes are the template's, those before are decoded here
+
+    def outer(self) -> str:
+        """Coordinates of the axes before the last two, from the third dimension of the grid."""
+        lines, rest = [], "(int)get_global_id(2)"
+        for d in reversed(range(self.rank - 2)):
+            extent = self.y.shape[d]
+            lines.append(f"    const int i{d} = {rest}{f' % {extent}' if d else ''};")
+            rest = f"{rest} / {extent}"
+        return "\n".join(lines)
+
+    def _at(self, lanes: int, last: tuple[str, ...], block: str = "") -> At:
+        return At((*(f"i{d}" for d in range(self.rank - 2)), *last), block, lanes)
+
+    def fetch(self, name: str, *last: str) -> str:
+        """A vector of an operand, at the outer coordinates and the given last ones."""
+        return load(name, aligned(self._operand_view(name), self.rank), self._at(self.lanes, last), self.ctype())
+
+    def element(self, name: str, *last: str) -> str:
+        """One element of an operand."""
+        return load(name, aligned(self._operand_view(name), self.rank), self._at(1, last), self.ctype(1))
+
+    def store_at(self, value: str, *last: str, block: str) -> str:
+        return self.store(value, self._at(self.lanes, last, block))
+
+    def _operand_view(self, name: str) -> View:
+        read = next(r for r in self.kernel.reads if r.name == name)
+        if isinstance(read.source, View):
+            return read.source
+        index = [r.name for r in self.kernel.reads].index(name)
+        return self.site.input(index)
+
     # -- the body of `map`
 
     def map_body(self) -> str:
@@ -386,9 +419,9 @@ def _parameter(read: Read) -> str:
 
 def _strides(prefix: str, view: View, lanes: int) -> list[str]:
     """Of an NHWC image: the offset of its first element, and the strides of image, row, pixel and block of channels."""
-    if view.type.rank != 4:
+    if view.type.rank not in (2, 4):
         return []
-    n, y, x, c = view.layout.strides
+    n, y, x, c = (0,) * (4 - view.type.rank) + view.layout.strides
     c = c if view.layout.axis is not None else c * lanes
     names = {"OFFSET": view.layout.offset, "SN": n, "SC": c, "SY": y, "SX": x}
     return [f"#define {prefix}_{key} {number}" for key, number in names.items()]

@@ -32,6 +32,7 @@ def onnx_model(
     opset: int = 18,
 ) -> onnx.ModelProto:
     """A model; `inputs` maps names to (dtype, shape), where a string or None is an open dimension."""
+
     def info(name: str, dtype: Any, shape: Sequence[int | str | None] | None) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
 

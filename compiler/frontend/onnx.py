@@ -48,6 +48,8 @@ def _parse(data: bytes, path: Path) -> ModelProto:
         model = ModelProto()
     if not model.HasField("graph"):
         raise ModelError(f"{path}: neither a TFLite flatbuffer nor an ONNX protobuf")
+    if model.ir_version >= 3 and not model.opset_import:
+        raise ModelError(f"{path}: a damaged or truncated ONNX protobuf: it names no operator set")
     if not model.graph.output:
         raise ModelError(f"{path}: the model has no outputs")
     return model

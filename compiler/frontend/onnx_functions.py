@@ -21,9 +21,10 @@ def standard_function(node: NodeProto, version: int, types: Sequence[TensorType 
     """The body that the standard gives for such a node; it may depend on the types of the operands."""
     schema = _schema(node, version)
     if schema.has_function:
-        data = schema.get_function_with_opset_version(version)
+        data = schema.get_function_with_opset_version(_newest(schema.function_opset_versions, version))
     else:
         protos = [_type(t).SerializeToString() for t in types]
+        version = _newest(schema.context_dependent_function_opset_versions, version)
         data = schema.get_context_dependent_function_with_opset_version(version, node.SerializeToString(), protos)
     function = FunctionProto.FromString(data)
     defaults = {name: a.default_value for name, a in schema.attributes.items() if a.default_value.name}
@@ -64,6 +65,10 @@ def _schema(node: NodeProto, version: int) -> Any:
         return onnx.defs.get_schema(node.op_type, version, node.domain)
     except onnx.defs.SchemaError:
         return None
+
+
+def _newest(versions: Sequence[int], limit: int) -> int:
+    return max((v for v in versions if v <= limit), default=limit)
 
 
 def _type(type: TensorType | None) -> onnx.TypeProto:

@@ -97,8 +97,8 @@ def onnx_clip(n: OnnxNode) -> str:
     dtype = n.type(0).dtype
     limits = np.iinfo(dtype) if dtype.kind in "iu" else None
     lo, hi = (limits.min, limits.max) if limits else (-np.inf, np.inf)
-    low = float(arrays[0]) if arrays[0] is not None else float(n.attr("min", lo))
-    high = float(arrays[1]) if arrays[1] is not None else float(n.attr("max", hi))
+    low = arrays[0].item() if arrays[0] is not None else float(n.attr("min", lo))
+    high = arrays[1].item() if arrays[1] is not None else float(n.attr("max", hi))
     return n.emit(Elementwise("clip", (low, high)), x)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernel import Kernel, Site, View
+from ..kernel import Kernel, Read, Site, View
 from ..targets import Target
 
 if TYPE_CHECKING:
@@ -125,8 +125,8 @@ def _pointwise(site: Site, op: Conv2D) -> list[Kernel]:
     return pointwise(site, w, site.output.shape[0], site.output.shape[1] * site.output.shape[2])
 
 
-def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int) -> list[Kernel]:
-    """Candidates of y[n,p,o] = sum over c of x[n,p,c] * w[o,0,0,c]."""
+def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None = None) -> list[Kernel]:
+    """Candidates of y[n,p,o] = sum over c of x[n,p,c] * w[o,0,0,c]; x is the node's first operand where it is not given."""
     target, lanes = site.target, site.target.lanes
     o, c = w.shape[0], w.shape[3]
     blocks = ceil(o / lanes)
@@ -138,7 +138,7 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int) -> list[Kernel
         cost = compute_cost(target, flops=padded, nbytes=site.moved(w.size), items=grid[0] * grid[1] * batch, tile=(px, ob))
         params = {"V": lanes, "IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob,
                   "UNROLL": 1 if target.kind == "cpu" else lanes, "WG": (1, 1, 1), "PIXEL_DIM": 0, "OB_DIM": 1}
-        reads = (site.read("x", 0), site.pack("w", lambda ob=ob: pack_pointwise(w, lanes, ob)))
+        reads = (x or site.read("x", 0), site.pack("w", lambda ob=ob: pack_pointwise(w, lanes, ob)))
         kernels.append(Kernel("conv_pointwise", params, reads, grid, (1, 1, 1), lanes, flops, site.moved(w.size), cost))
     return kernels
 

@@ -46,7 +46,15 @@ def test_standard(tmp_path: Path, case: Any) -> None:
     same(evaluated(write(tmp_path, model), inputs[:data]), [np.asarray(a) for a in outputs], 0)
 
 
-def check_onnx(tmp_path: Path, op: str, x: np.ndarray, constants: list[np.ndarray], expected: np.ndarray, opset: int = 18, **attributes: Any) -> None:
+def check_onnx(
+    tmp_path: Path,
+    op: str,
+    x: np.ndarray,
+    constants: list[np.ndarray],
+    expected: np.ndarray,
+    opset: int = 18,
+    **attributes: Any,
+) -> None:
     names = [f"c{k}" for k in range(len(constants))]
     model = onnx_model([helper.make_node(op, ["x", *names], ["y"], **attributes)], {"x": (x.dtype, x.shape)}, ["y"],
                        dict(zip(names, constants)), opset)  # fmt: skip
@@ -58,7 +66,16 @@ def test_attributes_of_older_opsets(tmp_path: Path) -> None:
     check_onnx(tmp_path, "Slice", x, [], x[:, 1:3, -2:], 9, starts=[1, -2], ends=[3, 99], axes=[1, 2])
     check_onnx(tmp_path, "Squeeze", x, [], x[0], 11, axes=[0])
     check_onnx(tmp_path, "Unsqueeze", x, [], x[:, :, None, :, None], 11, axes=[2, -1])
-    check_onnx(tmp_path, "Pad", x, [], np.pad(x, ((0, 0), (1, 0), (0, 2)), constant_values=3), 10, pads=[0, 1, 0, 0, 0, 2], value=3.0)
+    check_onnx(
+        tmp_path,
+        "Pad",
+        x,
+        [],
+        np.pad(x, ((0, 0), (1, 0), (0, 2)), constant_values=3),
+        10,
+        pads=[0, 1, 0, 0, 0, 2],
+        value=3.0,
+    )
     check_onnx(tmp_path, "Pad", x, [], np.pad(x, ((0, 0), (1, 0), (0, 2))), 1, paddings=[0, 1, 0, 0, 0, 2])
     check_onnx(tmp_path, "Reshape", x, [], x.reshape(1, 8, 3), 1, shape=[0, 8, -1])
 
@@ -86,7 +103,9 @@ def test_gather_by_constant_indices(tmp_path: Path, index: Any, axis: int) -> No
     [(np.array([0, 900]), "outside axis 0"), (RNG.permutation(800), "runs of equal step; 64 would be accepted")],
 )
 def test_gathers_that_are_refused(tmp_path: Path, indices: np.ndarray, reason: str) -> None:
-    model = onnx_model([helper.make_node("Gather", ["x", "i"], ["y"])], {"x": (np.float32, (800,))}, ["y"], {"i": indices})
+    model = onnx_model(
+        [helper.make_node("Gather", ["x", "i"], ["y"])], {"x": (np.float32, (800,))}, ["y"], {"i": indices}
+    )
     with pytest.raises(UnsupportedError, match=reason):
         load(write(tmp_path, model))
 
@@ -94,10 +113,12 @@ def test_gathers_that_are_refused(tmp_path: Path, indices: np.ndarray, reason: s
 def test_shape_arithmetic_is_folded(tmp_path: Path) -> None:
     """A flatten as exporters write it: Shape, Gather, Unsqueeze, Concat, Reshape."""
     nodes = [
-        helper.make_node("Shape", ["x"], ["shape"]), helper.make_node("Gather", ["shape", "zero"], ["batch"]),
-        helper.make_node("Unsqueeze", ["batch", "axes"], ["batches"]), helper.make_node("Concat", ["batches", "rest"], ["to"], axis=0),
+        helper.make_node("Shape", ["x"], ["shape"]),
+        helper.make_node("Gather", ["shape", "zero"], ["batch"]),
+        helper.make_node("Unsqueeze", ["batch", "axes"], ["batches"]),
+        helper.make_node("Concat", ["batches", "rest"], ["to"], axis=0),
         helper.make_node("Reshape", ["x", "to"], ["y"]),
-    ]  # fmt: skip
+    ]
     constants = {"zero": np.array(0), "axes": np.array([0]), "rest": np.array([-1])}
     path = write(tmp_path, onnx_model(nodes, {"x": (np.float32, ("n", 3, 4))}, ["y"], constants))
     graph = load(path, input_shapes={"x": (2, 3, 4)})
@@ -106,9 +127,10 @@ def test_shape_arithmetic_is_folded(tmp_path: Path) -> None:
 
 def test_constants_of_every_kind(tmp_path: Path) -> None:
     nodes = [
-        helper.make_node("Constant", [], ["a"], value_float=0.5), helper.make_node("Constant", [], ["b"], value_ints=[1, 2]),
+        helper.make_node("Constant", [], ["a"], value_float=0.5),
+        helper.make_node("Constant", [], ["b"], value_ints=[1, 2]),
         helper.make_node("Constant", [], ["c"], value=helper.make_tensor("t", TensorProto.DOUBLE, [1], [3.0])),
-    ]  # fmt: skip
+    ]
     path = write(tmp_path, onnx_model(nodes, {"x": (np.float32, (1,))}, ["a", "b", "c"]))
     same(evaluated(path, [np.zeros(1, np.float32)]), [np.array(0.5, np.float32), np.array([1, 2]), np.array([3.0])])
 
@@ -117,7 +139,7 @@ def test_constants_of_every_kind(tmp_path: Path) -> None:
 
 
 def check_tflite(
-    tmp_path: Path, op: str, operands: list[Any], options: dict[str, Any] | None = None, shapes: list[tuple[int, ...]] | None = None,
+    tmp_path: Path, op: str, operands: list[Any], options: dict[str, Any], shapes: list[tuple[int, ...]] | None = None,
 ) -> None:  # fmt: skip
     """One operator against LiteRT: float arrays are fed, integers are constants; `shapes` are of the results."""
     m = TfliteWriter()
@@ -129,28 +151,34 @@ def check_tflite(
             tensors.append(m.input(f"x{k}", array.shape, "float32"))
         else:
             tensors.append(m.constant(array.astype(np.float32 if array.dtype.kind == "f" else np.int32)))
-    m.output(*m.op(op, tensors, options, outputs=[(s, "float32") for s in shapes or [(1,)]]))
+    version = 2 if op == "BROADCAST_TO" else 1
+    m.output(*m.op(op, tensors, options, outputs=[(s, "float32") for s in shapes or [(1,)]], version=version))
     path = write(tmp_path, m)
     same(evaluated(path, feed), litert(path, feed), 0)
 
 
 X3, X4 = RNG.random((2, 3, 4), np.float32), RNG.random((2, 4, 6, 8), np.float32)
 MASKS = [
-    {}, {"begin_mask": 1}, {"end_mask": 2}, {"begin_mask": 7, "end_mask": 7}, {"shrink_axis_mask": 1}, {"shrink_axis_mask": 5},
-    {"new_axis_mask": 1}, {"new_axis_mask": 2, "shrink_axis_mask": 4}, {"ellipsis_mask": 1}, {"ellipsis_mask": 2},
-    {"ellipsis_mask": 2, "new_axis_mask": 4}, {"ellipsis_mask": 1, "shrink_axis_mask": 4}, {"begin_mask": 2, "shrink_axis_mask": 2},
-    {"offset": True},
+    {}, {"begin_mask": 1}, {"end_mask": 2}, {"begin_mask": 7, "end_mask": 7}, {"shrink_axis_mask": 1},
+    {"shrink_axis_mask": 5}, {"begin_mask": 2, "shrink_axis_mask": 2}, {"new_axis_mask": 1}, {"ellipsis_mask": 1},
+    {"new_axis_mask": 2, "shrink_axis_mask": 4}, {"ellipsis_mask": 2}, {"ellipsis_mask": 2, "new_axis_mask": 4},
+    {"ellipsis_mask": 1, "shrink_axis_mask": 4},
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("masks", MASKS, ids=str)
-@pytest.mark.parametrize("ranges", [([0, 1, 0], [2, 3, 4], [1, 1, 2]), ([-1, -2, 1], [9, -1, 3], [1, 1, 1]), ([1, 2, 3], [0, 0, -9], [-1, -2, -1])])
+@pytest.mark.parametrize(
+    "ranges",
+    [([0, 1, 0], [2, 3, 4], [1, 1, 2]), ([-1, -2, 1], [9, -1, 3], [1, 1, 1]), ([1, 2, 3], [0, 0, -9], [-1, -2, -1])],
+)
 def test_strided_slice(tmp_path: Path, ranges: tuple[list[int], ...], masks: dict[str, Any]) -> None:
-    if masks.get("offset") and min(ranges[1]) < 0:
-        pytest.skip("lengths are not negative")
     if min(ranges[2]) < 0 and masks.get("shrink_axis_mask"):
         pytest.skip("the format allows no negative step on an axis that goes")
     check_tflite(tmp_path, "STRIDED_SLICE", [X3, *ranges], masks)
+
+
+def test_strided_slice_with_ends_that_count_from_the_beginnings(tmp_path: Path) -> None:
+    check_tflite(tmp_path, "STRIDED_SLICE", [X3, [0, 1, 1], [2, 2, 3], [1, 1, 2]], {"offset": True})
 
 
 @pytest.mark.parametrize(
@@ -163,7 +191,7 @@ def test_strided_slice(tmp_path: Path, ranges: tuple[list[int], ...], masks: dic
         ("EXPAND_DIMS", [X3, -1], {}, None),
         ("EXPAND_DIMS", [X3, [1]], {}, None),
         ("TRANSPOSE", [X4, [0, 3, 1, 2]], {}, None),
-        ("CONCATENATION", [X3, X3 * 9 - 4, X3], {"axis": -2, "fused_activation_function": "RELU6"}, None),
+        ("CONCATENATION", [X3, X3 * 9 - 4, X3], {"axis": -2}, None),
         ("PACK", [X3, X3 + 1], {"axis": -1, "values_count": 2}, None),
         ("PACK", [X3, X3 + 1], {"axis": 0, "values_count": 2}, None),
         ("UNPACK", [X3], {"axis": 1, "num": 3}, [(2, 4)] * 3),
@@ -171,7 +199,7 @@ def test_strided_slice(tmp_path: Path, ranges: tuple[list[int], ...], masks: dic
         ("SPLIT", [3, X4], {"num_splits": 4}, [(2, 4, 6, 2)] * 4),
         ("SPLIT", [-2, X4], {"num_splits": 2}, [(2, 4, 3, 8)] * 2),
         ("SPLIT_V", [X4, [1, -1, 3], 2], {"num_splits": 3}, [(2, 4, 1, 8), (2, 4, 2, 8), (2, 4, 3, 8)]),
-        ("SLICE", [X3, [0, 1, 2], [-1, 2, 1]], {}, None),
+        ("SLICE", [X3, [0, 1, 2], [-1, 2, 1]], {}, [(2, 2, 1)]),
         ("PAD", [X4, [[0, 0], [1, 2], [3, 0], [0, 1]]], {}, None),
         ("PADV2", [X4, [[0, 0], [1, 2], [3, 0], [0, 1]], 2.5], {}, None),
         ("MIRROR_PAD", [X4, [[0, 0], [1, 2], [3, 0], [0, 1]]], {"mode": "REFLECT"}, None),
@@ -193,14 +221,26 @@ def test_strided_slice(tmp_path: Path, ranges: tuple[list[int], ...], masks: dic
         ("REVERSE_V2", [X3, [1]], {}, None),
     ],
 )  # fmt: skip
-def test_tflite(tmp_path: Path, op: str, operands: list[Any], options: dict[str, Any], shapes: list[tuple[int, ...]] | None) -> None:
+def test_tflite(
+    tmp_path: Path, op: str, operands: list[Any], options: dict[str, Any], shapes: list[tuple[int, ...]] | None
+) -> None:
     check_tflite(tmp_path, op, operands, options, shapes)
+
+
+def test_an_activation_behind_a_concatenation(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    x = m.input("x", X3.shape, "float32")
+    m.output(m.op("CONCATENATION", [x, x], {"axis": 0, "fused_activation_function": "RELU6"}, shape=(4, 3, 4)))
+    x = X3 * 20 - 10
+    same(evaluated(write(tmp_path, m), [x]), [np.clip(np.concatenate([x, x]), 0, 6)], 0)
 
 
 def test_shape_and_rank(tmp_path: Path) -> None:
     m = TfliteWriter()
     x = m.input("x", (2, 3), "float32")
-    m.output(m.op("SHAPE", [x], {"out_type": "INT64"}, shape=(2,), dtype="int64"), m.op("RANK", [x], shape=(), dtype="int32"))
+    m.output(
+        m.op("SHAPE", [x], {"out_type": "INT64"}, shape=(2,), dtype="int64"), m.op("RANK", [x], shape=(), dtype="int32")
+    )
     path = write(tmp_path, m)
     arrays = [np.zeros((2, 3), np.float32)]
     same(evaluated(path, arrays), litert(path, arrays), 0)
@@ -217,7 +257,9 @@ def test_reshape_by_the_recorded_result(tmp_path: Path) -> None:
 def test_gather_with_common_axes_of_constants(tmp_path: Path) -> None:
     m = TfliteWriter()
     data, index = RNG.random((2, 3, 4), np.float32), np.array([[0, 2], [1, 1]], np.int32)
-    g = m.op("GATHER", [m.constant(data), m.constant(index)], {"axis": 1, "batch_dims": 1}, shape=(2, 2, 4), dtype="float32")
+    g = m.op(
+        "GATHER", [m.constant(data), m.constant(index)], {"axis": 1, "batch_dims": 1}, shape=(2, 2, 4), dtype="float32"
+    )
     m.output(m.op("ADD", [m.input("x", (2, 2, 4), "float32"), g], shape=(2, 2, 4), dtype="float32"))
     path = write(tmp_path, m)
     arrays = [np.zeros((2, 2, 4), np.float32)]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tests.tflite_writer
-from planish.compiler.errors import ModelError, OptionError, UnsupportedError
+from planish.compiler.errors import CompileError, ModelError, OptionError, UnsupportedError
 from planish.compiler.frontend import load
 from planish.compiler.frontend.sparsity import Level, Sparsity
 from planish.compiler.frontend.tflite_file import read_subgraphs
@@ -35,6 +35,16 @@ def added(tmp_path: Path, shape: tuple[int, ...], constant: Any) -> list[np.ndar
     m = TfliteWriter()
     m.output(m.op("ADD", [m.input("x", shape, "float32"), constant(m)], shape=shape, dtype="float32"))
     return evaluated(write(tmp_path, m), [np.zeros(shape, np.float32)])
+
+
+def assert_told(path: Path) -> None:
+    """What is wrong with a file, if anything, is told by an error of the compiler's own that names the file."""
+    error = None
+    try:
+        load(path)
+    except CompileError as caught:
+        error = str(caught)
+    assert error is None or str(path) in error
 
 
 # -- what is no model
@@ -68,10 +78,7 @@ def test_every_truncation_is_told(tmp_path: Path) -> None:
     data = relu_model().finish()
     for length in range(8, len(data) - 1, 7):
         path.write_bytes(data[:length])
-        try:
-            load(path)
-        except (ModelError, UnsupportedError) as error:
-            assert str(path) in str(error)
+        assert_told(path)
 
 
 @pytest.mark.parametrize("seed", range(50))
@@ -82,10 +89,7 @@ def test_damage_is_told(tmp_path: Path, seed: int) -> None:
         data[place] = rng.integers(256)
     path = tmp_path / "model.tflite"
     path.write_bytes(data)
-    try:
-        load(path)
-    except (ModelError, UnsupportedError, OptionError) as error:
-        assert str(path) in str(error)
+    assert_told(path)
 
 
 # -- inputs and outputs
@@ -260,7 +264,9 @@ def test_a_constant_that_does_not_fill_its_shape(tmp_path: Path) -> None:
 
 def test_a_tensor_from_nowhere(tmp_path: Path) -> None:
     m = TfliteWriter()
-    m.output(m.op("RELU", [m._add(tests.tflite_writer._Tensor(tests.tflite_writer.TensorSpec((2,), "float32")))], shape=(2,)))
+    m.output(
+        m.op("RELU", [m._add(tests.tflite_writer._Tensor(tests.tflite_writer.TensorSpec((2,), "float32")))], shape=(2,))
+    )
     with pytest.raises(UnsupportedError, match="neither an input nor a constant"):
         load(write(tmp_path, m))
 
@@ -291,7 +297,9 @@ def test_quantised_activations_are_refused(tmp_path: Path) -> None:
     m = TfliteWriter()
     x = m.input("x", (2,), "int8", quantization=q)
     m.output(m.op("DEQUANTIZE", [x], shape=(2,), dtype="float32"))
-    with pytest.raises(UnsupportedError, match=r"quantised tensors \(INT8 'x'\): float32 and float16 models are accepted"):
+    with pytest.raises(
+        UnsupportedError, match=r"quantised tensors \(INT8 'x'\): float32 and float16 models are accepted"
+    ):
         load(write(tmp_path, m))
 
 
@@ -305,8 +313,14 @@ def test_state_between_runs_is_refused(tmp_path: Path) -> None:
 # -- sparse constants
 
 
-def sparse(dense: np.ndarray, order: tuple[int, ...], blocks: dict[int, int], compressed: set[int]) -> tuple[np.ndarray, list[Any]]:
-    """The stored values and levels of an array: `blocks` maps axes to block sizes, `compressed` names places in the walk."""
+def sparse(
+    dense: np.ndarray, order: tuple[int, ...], blocks: dict[int, int], compressed: set[int]
+) -> tuple[np.ndarray, list[Any]]:
+    """The stored values and levels of an array.
+
+    Args:
+        blocks: axis -> block size; compressed: the places in the walk that are not dense.
+    """
     rank, shape, view = dense.ndim, [], []
     for axis, extent in enumerate(dense.shape):
         shape += [extent // blocks[axis], blocks[axis]] if axis in blocks else [extent]
@@ -342,11 +356,10 @@ def test_every_walk_is_densified() -> None:
         count = 2 + len(blocks)
         for order in itertools.permutations(range(count)):
             inside = {k for k, axis in enumerate(order) if axis >= 2}
-            for compressed in itertools.chain.from_iterable(itertools.combinations(range(count), r) for r in range(count + 1)):
-                if inside & set(compressed):
-                    continue
-                stored, levels = sparse(dense, order, blocks, set(compressed))
-                sparsity = Sparsity(order, list(blocks), [level(l) for l in levels])
+            for bits in range(1 << count):
+                compressed = {k for k in range(count) if bits >> k & 1} - inside
+                stored, levels = sparse(dense, order, blocks, compressed)
+                sparsity = Sparsity(order, list(blocks), [level(v) for v in levels])
                 np.testing.assert_array_equal(sparsity.densify(stored, dense.shape), dense)
 
 
@@ -355,7 +368,7 @@ def test_every_walk_is_densified() -> None:
 def test_sparse_constants(tmp_path: Path, width: Any, densify: bool) -> None:
     dense = scattered((8, 12))
     stored, levels = sparse(dense, (0, 1, 2), {1: 4}, {1})
-    levels = [l if isinstance(l, int) else tuple(v.astype(width) for v in l) for l in levels]
+    levels = [v if isinstance(v, int) else tuple(array.astype(width) for array in v) for v in levels]
     m = TfliteWriter()
     x = m.input("x", (8, 12), "float32")
     w = m.constant(stored, shape=(8, 12), sparsity=Stored((0, 1, 2), levels, (1,)))

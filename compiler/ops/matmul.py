@@ -1,0 +1,138 @@
+"""Matrix products: fully connected layers, Gemm, and products of computed operands."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, prod
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+
+from ..errors import GraphError, Unsupported
+from ..ir import TensorType
+from .activation import activate
+from .conv import biased
+from .elementwise import Elementwise
+from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
+from .movement import Reshape, Transpose
+from .op import Op
+
+if TYPE_CHECKING:
+    from ..kernel import Kernel, Site
+
+
+@dataclass(frozen=True)
+class MatMul(Op):
+    """y[…,m,n] = sum over k of a[…,m,k] * b[…,k,n]; leading axes broadcast as numpy's do. Both operands have rank 2 at least."""
+
+    layout: ClassVar[Literal["linear"]] = "linear"
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
+        a, b = types[0], types[1]
+        assert a is not None and b is not None
+        if a.rank < 2 or b.rank < 2 or a.shape[-1] != b.shape[-2]:
+            raise GraphError(f"{a} and {b} cannot be multiplied: the last axis of one must be as long as the last but one of the other")
+        try:
+            outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+        except ValueError:
+            raise GraphError(f"the leading axes of {a} and {b} do not broadcast") from None
+        return (TensorType((*outer, a.shape[-2], b.shape[-1]), a.dtype),)
+
+    def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        a, b = arrays[0], arrays[1]
+        assert a is not None and b is not None
+        wide = np.float64 if a.dtype.kind == "f" else a.dtype
+        return (np.matmul(a.astype(wide), b.astype(wide)).astype(a.dtype),)
+
+    def kernels(self, site: Site) -> Sequence[Kernel]:
+        return [*_by_weights(site), *_generic(site)]
+
+
+def _by_weights(site: Site) -> list[Kernel]:
+    """With constant weights [K,N] and rows one after another this is a pointwise convolution: a pixel is a row."""
+    from ..kernel import Read
+    from ..mapping import merge_axes, merged
+    from .conv_kernels import pointwise
+
+    w, x, y = site.constant(1), site.input(0), site.output
+    if w is None or w.ndim != 2 or site.constant(0) is not None or x.layout.strides[-1] != 1:
+        return []
+    rank = y.type.rank
+    groups = (tuple(range(rank - 1)), (rank - 1,))
+    others = [site.view(v) for v in site.node.operands if v not in site.node.inputs]
+    if merge_axes(y.shape, [y, *others]) not in (groups, (tuple(range(rank)),)) or not x.layout.row_major(x.shape):
+        return []
+    read = Read("x", merged(x, groups, rank), x.storage)
+    return [replace(k, groups=groups, place=lambda at: at[2:]) for k in pointwise(site, w.T[:, None, None, :], 1, prod(y.shape[:-1]), read)]
+
+
+def _generic(site: Site) -> list[Kernel]:
+    from ..kernel import Kernel
+
+    a, y = site.input(0), site.output
+    m, n, k = y.shape[-2], y.shape[-1], a.shape[-1]
+    lanes = min(site.target.lanes, n & -n)
+    rows = min(4, m)
+    flops = 2 * y.type.size * k
+    share = 0.25 * lanes / site.target.lanes
+    cost = site.target.launch + max(flops / (site.target.gflops * share) / 1e3, site.moved() / site.target.bandwidth / 1e3)
+    reads = (site.read("a", 0), site.read("b", 1))
+    grid = (n // lanes, ceil(m / rows), prod(y.shape[:-2]))
+    params = {"M": m, "K": k, "ROWS": rows, "LANES": lanes}
+    return [Kernel("matmul", params, reads, grid, lanes=lanes, flops=flops, nbytes=site.moved(), cost=cost)]
+
+
+@tflite_op("FULLY_CONNECTED")
+def tflite_fully_connected(n: TfliteNode) -> str:
+    """x is flattened to rows as long as those of w [O,I]; with `keep_num_dims` the result gets its leading axes back."""
+    if n.options.weights_format != "DEFAULT":
+        raise Unsupported(f"weights format {n.options.weights_format}; DEFAULT would be accepted")
+    x, w = n.input(0), n.input(1)
+    outputs, inputs = n.shape(w)
+    shape = n.shape(x)
+    rows = n.emit(Reshape((prod(shape) // inputs, inputs)), x)
+    y = n.emit(MatMul(), rows, n.emit(Transpose((1, 0)), w))
+    y = activate(n, biased(n, y, n.input(2)), n.options.fused_activation_function)
+    return n.emit(Reshape((*shape[:-1], outputs)), y) if n.options.keep_num_dims and len(shape) != 2 else y
+
+
+@tflite_op("BATCH_MATMUL")
+def tflite_batch_matmul(n: TfliteNode) -> str:
+    a, b = n.input(0), n.input(1)
+    return n.emit(MatMul(), _turned(n, a) if n.options.adj_x else a, _turned(n, b) if n.options.adj_y else b)
+
+
+@onnx_op("MatMul")
+def onnx_matmul(n: OnnxNode) -> str:
+    """Operands of rank 1 count as a row, or a column, and leave no axis behind."""
+    a, b = n.input(0), n.input(1)
+    row, column = len(n.shape(a)) == 1, len(n.shape(b)) == 1
+    if row:
+        a = n.emit(Reshape((1, *n.shape(a))), a)
+    if column:
+        b = n.emit(Reshape((*n.shape(b), 1)), b)
+    y = n.emit(MatMul(), a, b)
+    shape = list(n.shape(y))
+    kept = shape[:-2] + ([] if row else shape[-2:-1]) + ([] if column else shape[-1:])
+    return n.emit(Reshape(tuple(kept)), y) if row or column else y
+
+
+@onnx_op("Gemm")
+def onnx_gemm(n: OnnxNode) -> str:
+    """alpha * a b + beta * c, with a and b transposed as asked."""
+    a, b, c = n.input(0), n.input(1), n.input(2)
+    y = n.emit(MatMul(), _turned(n, a) if n.attr("transA", 0) else a, _turned(n, b) if n.attr("transB", 0) else b)
+    alpha, beta = float(n.attr("alpha", 1.0)), float(n.attr("beta", 1.0))
+    if alpha != 1:
+        y = n.emit(Elementwise("mul"), y, n.scalar(alpha, y))
+    if not c or beta == 0:
+        return y
+    scaled = n.emit(Elementwise("mul"), c, n.scalar(beta, c)) if beta != 1 else c
+    return n.emit(Elementwise("add"), y, scaled)
+
+
+def _turned(n: SourceNode, value: str) -> str:
+    """A matrix, or each of a batch, transposed."""
+    rank = len(n.shape(value))
+    return n.emit(Transpose((*range(rank - 2), rank - 1, rank - 2)), value)
