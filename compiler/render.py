@@ -74,7 +74,7 @@ def source(site: Site, kernel: Kernel) -> Source:
     text = template.render(
         **context, name="KERNEL_NAME", args=body.args, operand=body.operand, epilogue_args=body.epilogue_args,
         epilogue=body.epilogue, load=body.load, map_body=body.map_body, vector=body.ctype, outer=body.outer,
-        fetch=body.fetch, element=body.element, store_at=body.store_at,
+        fetch=body.fetch, element=body.element, store_at=body.store_at, store_index=body.store_index,
     )
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     name = f"{kernel.template}_{digest}"
@@ -290,6 +290,10 @@ class _Body:
 
     def store_at(self, value: str, *last: str, block: str) -> str:
         return self.store(value, self._at(self.lanes, last, block))
+
+    def store_index(self, value: str, index: tuple[str, ...]) -> str:
+        """Runs the epilogue on a vector at the given coordinates and stores it."""
+        return self.store(value, At(index, "", self.lanes))
 
     def _operand_view(self, name: str) -> View:
         read = next(r for r in self.kernel.reads if r.name == name)

@@ -1,16 +1,18 @@
 """Built programs, kept on disk per device and driver.
 
 The cache is never needed and never trusted: a binary that is missing, truncated, altered or refused by the driver is built
-again from its source, and a folder that cannot be written is left alone.
+again from its source, and a folder that cannot be written is left alone. It may be deleted at any time.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import tempfile
 import warnings
+from functools import lru_cache
 from pathlib import Path
 
 import pyopencl as cl
@@ -19,17 +21,22 @@ from .errors import DeviceError
 
 warnings.filterwarnings("ignore", category=cl.CompilerWarning)  # some drivers talk on success
 MAGIC = b"planish-binary-1\n"
+LOG_END = 600
+"""Characters of a driver's log that an error shows."""
 
 
-def folder() -> Path:
-    """Where the binaries lie: `PLANISH_CACHE`, or `planish` in the user's cache folder."""
+def folder() -> Path | None:
+    """Where the binaries lie: `PLANISH_CACHE`, or `planish` in the user's cache folder; None for a user without a home."""
     chosen = os.environ.get("PLANISH_CACHE")
     if chosen:
         return Path(chosen)
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "planish"
     base = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
-    return Path(base) / "planish" if base else Path.home() / ".cache" / "planish"
+    home = Path(os.path.expanduser("~"))  # as it is where there is none, while Path.home raises
+    if base:
+        return Path(base) / "planish"
+    if not home.is_absolute():
+        return None
+    return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "planish"
 
 
 def build(context: cl.Context, device: cl.Device, name: str, source: str) -> cl.Program:
@@ -38,8 +45,9 @@ def build(context: cl.Context, device: cl.Device, name: str, source: str) -> cl.
     Raises:
         DeviceError: the driver cannot build it; with the end of its log.
     """
-    path = folder() / f"{_key(device, source)}.bin"
-    binary = _read(path)
+    cache = folder()
+    path = cache / f"{_key(device, source)}.bin" if cache else None
+    binary = _read(path) if path else None
     if binary:
         try:
             return cl.Program(context, [device], [binary]).build()
@@ -49,16 +57,42 @@ def build(context: cl.Context, device: cl.Device, name: str, source: str) -> cl.
     try:
         program.build(devices=[device], cache_dir=False)
     except cl.Error as error:
-        log = str(error).strip().replace("\n", " ")
-        raise DeviceError(f"{device.name.strip()}: the driver cannot build kernel {name}: {log[-600:]}") from None
-    _write(path, program.get_info(cl.program_info.BINARIES)[0])
+        raise DeviceError(f"{device.name.strip()}: the driver cannot build kernel {name}: {_log(error)}") from None
+    binary = program.get_info(cl.program_info.BINARIES)[0]
+    if path and binary:
+        _write(path, binary)
     return program
 
 
+def _log(error: cl.Error) -> str:
+    """The end of the driver's log, on one line. pyopencl leaves a copy of the source behind: it is removed."""
+    text, _, rest = str(error).partition("\n(options: ")
+    saved = re.search(r"\(source saved as (.+)\)\s*$", rest)
+    if saved:
+        Path(saved[1]).unlink(missing_ok=True)
+    log = " ".join(text.rpartition("\nBuild on ")[2].partition("\n")[2].split() or text.split())
+    return log if len(log) <= LOG_END else f"… {log[-LOG_END:]}"
+
+
 def _key(device: cl.Device, source: str) -> str:
+    return hashlib.sha256("\0".join((*_identity(device), source)).encode()).hexdigest()
+
+
+@lru_cache
+def _identity(device: cl.Device) -> tuple[str, ...]:
+    """What decides whether a binary runs on a device. Virtual CPUs of one name differ in their instruction sets."""
     platform = device.platform
-    identity = (platform.name, platform.version, device.vendor, device.name, device.version, device.driver_version, source)
-    return hashlib.sha256("\0".join(identity).encode()).hexdigest()
+    names = (platform.name, platform.version, device.vendor, device.name, device.version, device.driver_version)
+    return (*names, _processor()) if device.type & cl.device_type.CPU else names
+
+
+def _processor() -> str:
+    """The instruction sets of the CPU, where Linux tells them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def _read(path: Path) -> bytes | None:

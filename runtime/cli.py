@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
+from typing import NoReturn
 
 import numpy as np
 
+from . import profile
 from .devices import describe
 from .errors import InputError, PlanishError
 from .plan import Tensor
@@ -19,32 +22,61 @@ Reader = Callable[[Path, Tensor], np.ndarray]
 Writer = Callable[[Path, np.ndarray], list[Path]]
 
 
+class Parser(argparse.ArgumentParser):
+    """Refuses what it cannot parse with an `InputError`, so that every error looks alike and ends with status 1."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} ({self.prog} --help says what is accepted)")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser("python -m planish.runtime", description="Runs a plan.")
+    """Runs a plan; returns the exit status: 0, or 1 after one `error:` line."""
+    parser = Parser("python -m planish.runtime", description="Runs a plan.")
     add_run_arguments(parser)
+    return guarded(lambda: run_plan(parser.parse_args(arguments)))
+
+
+def guarded(call: Callable[[], None], show: Callable[[str], None] = lambda line: print(line, file=sys.stderr)) -> int:
+    """Calls; an error becomes one `error:` line, given to `show`, and a status other than 0."""
     try:
-        run_plan(parser.parse_args(arguments))
+        call()
+        sys.stdout.flush()
     except PlanishError as error:
-        print(f"error: {error}", file=sys.stderr)
+        show(f"error: {one_line(str(error))}")
+        return 1
+    except KeyboardInterrupt:
+        show("error: interrupted")
+        return 130
+    except BrokenPipeError:  # whoever reads the output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
+
+
+def one_line(text: str) -> str:
+    """A text on one line, and without control characters: names in it come from model files."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("plan", type=Path, help="folder of the plan")
     parser.add_argument("--input", action="append", default=[], metavar="NAME=FILE",
-                        help="an array (.npy); inputs that are not given get seeded noise")
+                        help="an array (.npy), repeatable; an input that is not given gets seeded noise")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write each output as NAME.npy")
     parser.add_argument("--device", help="gpu, cpu, part of a name, or platform:device (default: the best)")
-    parser.add_argument("--repeat", type=int, default=10, metavar="N", help="runs to time after the first (default: 10)")
+    parser.add_argument("--repeat", type=_count, default=10, metavar="N", help="runs to time after the first (default: 10)")
+    parser.add_argument("--profile", action="store_true", help="show the time of every launch")
 
 
 def read_array(path: Path, tensor: Tensor) -> np.ndarray:
     """The array of an .npy file."""
     try:
-        return np.asarray(np.load(path, allow_pickle=False))
-    except (OSError, ValueError, EOFError):
-        raise InputError(f"input '{tensor.name}': {path} is not an array (.npy)") from None
+        array = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError, MemoryError):
+        array = None
+    if not isinstance(array, np.ndarray):
+        raise InputError(f"input '{tensor.name}': {path} is not an array (.npy)")
+    return array
 
 
 def write_array(path: Path, array: np.ndarray) -> list[Path]:
@@ -62,38 +94,51 @@ def run_plan(options: argparse.Namespace, *, read: Reader = read_array, write: W
         write: writes an output beside a path without extension.
     """
     start = perf_counter()
-    session = load(options.plan, options.device)
-    loaded = perf_counter() - start
-    inputs = _inputs(session, options.input, read)
-    outputs = session.run(inputs)
-    times = []
-    for _ in range(options.repeat):
-        start = perf_counter()
+    with load(options.plan, options.device) as session:
+        loaded = perf_counter() - start
+        inputs, made_up = _inputs(session, options.input, read)
         outputs = session.run(inputs)
-        times.append((perf_counter() - start) * 1e3)
-    print(f"{describe(session.device)}")
-    timing = f"; {np.median(times):.3f} ms a run (median of {len(times)}, minimum {min(times):.3f})" if times else ""
-    print(f"loaded in {loaded:.3f} s{timing}")
+        times = []
+        for _ in range(options.repeat):
+            start = perf_counter()
+            outputs = session.run(inputs)
+            times.append((perf_counter() - start) * 1e3)
+        print(describe(session.device))
+        timing = f"; {np.median(times):.3f} ms a run (median of {len(times)}, least {min(times):.3f})" if times else ""
+        print(f"loaded in {loaded:.3f} s{timing}")
+        if options.profile:
+            print(profile.table(session.profile(inputs)))
+    if made_up:
+        print(f"noise as input: {', '.join(map(_shown, made_up))}")
     for name, array in outputs.items():
-        span = f", {array.min():.6g} … {array.max():.6g}, mean {array.mean():.6g}" if array.size and array.dtype.kind in "fiu" else ""
-        print(f"{name}: {array.dtype}{list(array.shape)}{span}")
+        numbers = array.size and array.dtype.kind in "fiu"
+        span = f" from {array.min():.6g} to {array.max():.6g}, mean {array.mean(dtype=np.float64):.6g}" if numbers else ""
+        print(f"{_shown(name)}: {array.dtype}{list(array.shape)}{span}")
     if options.output:
         _write(options.output, outputs, write)
 
 
-def _inputs(session: Session, given: Sequence[str], read: Reader) -> dict[str, np.ndarray]:
+def _inputs(session: Session, given: Sequence[str], read: Reader) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays of all inputs, and the names of those that are noise."""
     tensors = {t.name: t for t in session.inputs}
-    rng = np.random.default_rng(0)
-    arrays = {name: _noise(rng, t) for name, t in tensors.items()}
+    accepted = ", ".join(map(str, tensors.values())) or "none"
+    files: dict[str, Path] = {}
     for text in given:
-        name, equals, file = text.partition("=") if "=" in text else (next(iter(tensors), ""), "=", text)
-        if name not in tensors:
-            listed = ", ".join(f"{t.name} {t.dtype}{list(t.shape)}" for t in tensors.values())
-            raise InputError(f"no input '{name}'; the inputs are: {listed}")
+        name = next((n for n in sorted(tensors, key=len, reverse=True) if text.startswith(f"{n}=")), None)
+        file = text if name is None else text[len(name) + 1 :]
+        if name is None and len(tensors) == 1 and ("=" not in text or Path(text).is_file()):
+            name = next(iter(tensors))
+        if name is None:
+            wrong = f"no input '{text.partition('=')[0]}'" if "=" in text else f"--input {text}: give it as NAME=FILE"
+            raise InputError(f"{wrong}; the inputs are: {accepted}")
+        if name in files:
+            raise InputError(f"input '{name}' is given twice: {files[name]}, {file}")
         if not Path(file).is_file():
             raise InputError(f"input '{name}': no such file: {file}")
-        arrays[name] = read(Path(file), tensors[name])
-    return arrays
+        files[name] = Path(file)
+    rng = np.random.default_rng(0)
+    arrays = {name: read(files[name], t) if name in files else _noise(rng, t) for name, t in tensors.items()}
+    return arrays, [name for name in tensors if name not in files]
 
 
 def _noise(rng: np.random.Generator, tensor: Tensor) -> np.ndarray:
@@ -104,14 +149,34 @@ def _noise(rng: np.random.Generator, tensor: Tensor) -> np.ndarray:
 
 
 def _write(folder: Path, outputs: dict[str, np.ndarray], write: Writer) -> None:
+    taken: set[str] = set()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, array in outputs.items():
-            for file in write(folder / _file_name(name), array):
+            for file in write(folder / _file_name(name, taken), array):
                 print(f"wrote {file}")
     except OSError as error:
-        raise InputError(f"cannot write to {folder}: {error.strerror}") from None
+        raise InputError(f"cannot write to {folder}: {error.strerror or error}") from None
 
 
-def _file_name(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".") or "output"
+def _file_name(name: str, taken: set[str]) -> str:
+    """A name that every file system takes and that no other output has."""
+    plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in name).lstrip(".")[:80] or "output"
+    unique, count = plain, 0
+    while unique.lower() in taken:
+        count += 1
+        unique = f"{plain}.{count}"
+    taken.add(unique.lower())
+    return unique
+
+
+def _shown(name: str) -> str:
+    """A name of the model's, as a terminal can take it."""
+    encoding = sys.stdout.encoding or "utf-8"
+    return one_line(name).encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of runs")
+    return int(text)

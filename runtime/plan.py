@@ -1,28 +1,36 @@
-"""The plan: what the compiler writes and the runtime executes.
+"""The plan: what the compiler writes and the runtime executes. docs/plan.md specifies its files.
 
     plan.json      format, version, provenance, inputs, outputs, kernels, launches
     kernels/*.cl   OpenCL C, one file per distinct kernel
     weights.bin    one blob; each array starts at a multiple of `alignment`
 
 Everything is resolved: grids, arguments, offsets. The order of `launches` is the order of execution; each may rely on all
-before it. Every file's SHA-256 stands in plan.json, and plan.json's own in its last field, so that any altered byte shows.
+before it. Every file's SHA-256 stands in plan.json, and plan.json's own in its last line, so that any altered byte shows.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import math
+import mmap
 import os
-import shutil
-import tempfile
+import re
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from .errors import PlanError
+from .folders import replacing
 
 FORMAT = "planish-plan"
 VERSION = 1
+ITEMSIZE = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
+            "float16": 2, "float32": 4, "float64": 8}  # fmt: skip
+"""The element types of inputs and outputs, by numpy's names, and their bytes."""
+
+SEAL = len(' "sha256": "') + 64 + len('"\n}\n')
+"""Bytes at the end of plan.json that hold the hash of those before them."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,13 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     dtype: str
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * ITEMSIZE[self.dtype]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.dtype}{list(self.shape)}"
 
 
 @dataclass(frozen=True)
@@ -82,12 +97,16 @@ class Launch:
 
 @dataclass(frozen=True)
 class Plan:
-    """A compiled model.
+    """A compiled model. Whoever has one may rely on it: every index, offset and extent has been checked.
 
     Attributes:
         arena: bytes of the buffer that all intermediates share.
-        weights: the blob that `weights.bin` holds.
+        alignment: bytes of which every argument's offset is a multiple.
+        weights: the blob that `weights.bin` holds; of a plan that was read, a view of the file.
         provenance: compiler, source (name and SHA-256), target, precision: told to people, not used.
+
+    Raises:
+        PlanError: the parts contradict each other.
     """
 
     inputs: tuple[Tensor, ...]
@@ -99,42 +118,58 @@ class Plan:
     weights: bytes | bytearray | memoryview = field(repr=False, default=b"")
     provenance: dict[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for tensors in (self.inputs, self.outputs):
+            for tensor in tensors:
+                _require(tensor.dtype in ITEMSIZE and min(tensor.shape, default=1) >= 0, f"'{tensor}' is no tensor")
+            _require(len({t.name for t in tensors}) == len(tensors), "two inputs or outputs have one name")
+        for kernel in self.kernels:
+            named = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", kernel.name) is not None
+            _require(named, f"kernel name {kernel.name!r} is not an identifier")
+        _require(len({k.name for k in self.kernels}) == len(self.kernels), "two kernels have one name")
+        _require(self.arena >= 0 and self.alignment >= 1, f"arena {self.arena}, alignment {self.alignment}")
+        sizes = {"arena": [self.arena], "weights": [len(self.weights)],
+                 "input": [t.nbytes for t in self.inputs], "output": [t.nbytes for t in self.outputs]}
+        for number, launch in enumerate(self.launches):
+            self._check(f"launch {number}", launch, sizes)
+
+    def _check(self, where: str, launch: Launch, sizes: dict[str, list[int]]) -> None:
+        _require(0 <= launch.kernel < len(self.kernels), f"{where}: no kernel {launch.kernel}")
+        grid, group = launch.grid, launch.group
+        _require(1 <= len(grid) <= 3 and min(grid) >= 1, f"{where}: grid {grid}")
+        fits = group is None or (len(group) == len(grid) and min(group) >= 1 and not any(n % k for n, k in zip(grid, group)))
+        _require(fits, f"{where}: work-groups {group} do not tile grid {grid}")
+        for k, a in enumerate(launch.arguments):
+            there = 0 <= a.index < len(sizes.get(a.buffer, ()))
+            _require(there, f"{where}, argument {k}: there is no {a.buffer} {a.index}")
+            inside = a.offset >= 0 and a.nbytes >= 0 and a.offset + a.nbytes <= max(sizes[a.buffer][a.index], 1)
+            _require(inside, f"{where}, argument {k}: bytes {a.offset} + {a.nbytes} lie outside of {a.buffer} {a.index}")
+            _require(a.offset % self.alignment == 0, f"{where}, argument {k}: offset {a.offset} is not aligned to {self.alignment}")
+
     def write(self, folder: Path, *, force: bool = False) -> None:
         """Writes the plan as a folder: whole, or not at all. A plan that is there is replaced.
 
         Args:
-            force: also replaces a folder that is not a plan.
+            force: also replaces a folder that is not a plan, or holds more than one.
 
         Raises:
             PlanError: something that is not a plan is in the way, or the folder cannot be written.
         """
         folder = Path(folder)
-        if folder.exists() and not force and not is_plan(folder) and (not folder.is_dir() or any(folder.iterdir())):
-            raise PlanError(f"{folder} exists and is not a plan; choose another folder, or replace it with --force")
+        check_free(folder, force=force)
         try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            with replacing(folder) as fresh:
+                (fresh / "kernels").mkdir()
+                for kernel in self.kernels:
+                    (fresh / "kernels" / f"{kernel.name}.cl").write_bytes(kernel.source.encode())
+                (fresh / "weights.bin").write_bytes(self.weights)
+                (fresh / "plan.json").write_bytes(self.document())
         except OSError as error:
-            raise PlanError(f"cannot write {folder}: {error.strerror}") from None
-        try:
-            self._fill(fresh)
-            os.chmod(fresh, 0o755)
-            _swap(fresh, folder)
-        except OSError as error:
-            raise PlanError(f"cannot write {folder}: {error.strerror}") from None
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            raise PlanError(f"cannot write {folder}: {error.strerror or error}") from None
 
-    def _fill(self, folder: Path) -> None:
-        (folder / "kernels").mkdir()
-        for kernel in self.kernels:
-            (folder / "kernels" / f"{kernel.name}.cl").write_bytes(kernel.source.encode())
-        (folder / "weights.bin").write_bytes(self.weights)
-        (folder / "plan.json").write_text(json.dumps(self.document(), indent=1) + "\n", encoding="utf-8")
-
-    def document(self) -> dict[str, Any]:
+    def document(self) -> bytes:
         """What plan.json holds."""
-        content: dict[str, Any] = {
+        content = {
             "format": FORMAT, "version": VERSION, "provenance": self.provenance,
             "inputs": [asdict(t) for t in self.inputs], "outputs": [asdict(t) for t in self.outputs],
             "arena": self.arena, "alignment": self.alignment,
@@ -142,7 +177,8 @@ class Plan:
             "kernels": [{"name": k.name, "sha256": _sha256(k.source.encode())} for k in self.kernels],
             "launches": [_launch_document(launch) for launch in self.launches],
         }
-        return {**content, "sha256": _sha256(json.dumps(content, sort_keys=True).encode())}
+        head = "{\n" + "".join(f" {json.dumps(key)}: {_lines(value)},\n" for key, value in content.items())
+        return _sealed(head.encode())
 
     @staticmethod
     def read(folder: Path) -> Plan:
@@ -152,80 +188,104 @@ class Plan:
             PlanError: it is missing, incomplete, altered, or of a newer version.
         """
         folder = Path(folder)
-        if not folder.is_dir():
-            raise PlanError(f"no plan at {folder}: it is not a folder; `planish compile MODEL -o {folder}` makes one")
+        path = folder / "plan.json"
         document = _document(folder)
         try:
-            weights = _file(folder / "weights.bin", document["weights"]["sha256"])
-            kernels = []
-            for k in document["kernels"]:
-                name = k["name"]
-                if not name.isidentifier():
-                    raise PlanError(f"{folder}: kernel name {name!r} is not an identifier; compile the model again")
-                kernels.append(Kernel(name, _file(folder / "kernels" / f"{name}.cl", k["sha256"]).decode()))
+            names = [str(k["name"]) for k in document["kernels"]]
+            files = [_file(folder / "kernels" / f"{Path(n).name}.cl", k["sha256"]) for n, k in zip(names, document["kernels"])]
             return Plan(
                 inputs=tuple(_tensor(t) for t in document["inputs"]),
                 outputs=tuple(_tensor(t) for t in document["outputs"]),
-                kernels=tuple(kernels), launches=tuple(_launch(launch) for launch in document["launches"]),
-                arena=int(document["arena"]), alignment=int(document["alignment"]), weights=weights,
-                provenance=document["provenance"],
+                kernels=tuple(Kernel(n, bytes(f).decode()) for n, f in zip(names, files)),
+                launches=tuple(_launch(launch) for launch in document["launches"]),
+                arena=int(document["arena"]), alignment=int(document["alignment"]),
+                weights=_file(folder / "weights.bin", document["weights"]["sha256"]),
+                provenance=dict(document["provenance"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise PlanError(f"{folder}/plan.json lacks or garbles {error}; compile the model again") from None
+        except _Contradiction as error:
+            raise PlanError(f"{path} contradicts itself: {error}; compile the model again") from None
+        except (KeyError, TypeError, ValueError) as error:
+            raise PlanError(f"{path} lacks or garbles {error}; compile the model again") from None
 
-    def digest(self) -> str:
-        """SHA-256 of plan.json's content: the identity of the plan."""
-        return str(self.document()["sha256"])
+
+class _Contradiction(PlanError):
+    """Parts of a plan do not fit together."""
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise _Contradiction(message)
 
 
 def is_plan(folder: Path) -> bool:
     """Whether a folder holds a plan, in whatever state."""
     try:
-        return bool(json.loads((folder / "plan.json").read_text(encoding="utf-8"))["format"] == FORMAT)
-    except (OSError, ValueError, KeyError, TypeError):
+        return bool(json.loads((folder / "plan.json").read_bytes())["format"] == FORMAT)
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return False
 
 
-def _swap(fresh: Path, folder: Path) -> None:
-    """Puts a finished folder in the place of another; at every moment the name holds one of them, or nothing."""
-    if not folder.exists():
-        os.rename(fresh, folder)
-        return
-    old = Path(tempfile.mkdtemp(prefix=f".{folder.name}-old-", dir=folder.parent))
-    os.rename(folder, old / "plan")
+def check_free(folder: Path, *, force: bool = False) -> None:
+    """Checks that a plan may be written to a folder: there is nothing, an empty folder, or a plan and nothing beside it.
+
+    Args:
+        force: anything may be there.
+
+    Raises:
+        PlanError: something else is there, or the folder holds the current one or the user's home.
+    """
+    folder = Path(folder)
     try:
-        os.rename(fresh, folder)
-    except OSError:
-        os.rename(old / "plan", folder)
-        raise
-    finally:
-        shutil.rmtree(old, ignore_errors=True)
+        if any(Path(kept).resolve().is_relative_to(folder.resolve()) for kept in (".", os.path.expanduser("~"))):
+            raise PlanError(f"{folder} holds the current folder or your home; choose another folder")
+        if force or not folder.exists():
+            return
+        if not folder.is_dir() or (any(folder.iterdir()) and not is_plan(folder)):
+            raise PlanError(f"{folder} exists and is not a plan; choose another folder, or replace it with --force")
+        foreign = [p for p in folder.iterdir() if p.name not in ("plan.json", "weights.bin", "kernels")]
+        foreign += [p for p in folder.glob("kernels/*") if p.suffix != ".cl"]
+    except OSError as error:
+        raise PlanError(f"cannot write {folder}: {error.strerror or error}") from None
+    if foreign:
+        found = min(foreign).relative_to(folder)
+        raise PlanError(f"{folder} is a plan, but {found} in it is not of one; move it, or replace everything with --force")
 
 
 def _document(folder: Path) -> dict[str, Any]:
     path = folder / "plan.json"
+    if not folder.is_dir():
+        raise PlanError(f"no plan at {folder}: there is no such folder; `planish compile MODEL -o {folder}` makes one")
     try:
-        document = json.loads(path.read_bytes())
-    except OSError:
-        raise PlanError(f"{folder} is not a plan: it has no plan.json") from None
-    except ValueError:
+        data = path.read_bytes()
+        document = json.loads(data)
+    except OSError as error:
+        raise PlanError(f"{folder} is not a plan, or an incomplete one: plan.json: {error.strerror}") from None
+    except (ValueError, RecursionError):
         raise PlanError(f"{path} is damaged: it is not JSON; compile the model again") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise PlanError(f"{path} is not a plan of this project (format {FORMAT})")
     version = document.get("version")
-    if not isinstance(version, int) or version > VERSION:
-        raise PlanError(f"{path} has version {version}; this runtime reads up to {VERSION}: update planish, or compile the model again")
-    content = {k: v for k, v in document.items() if k != "sha256"}
-    if document.get("sha256") != _sha256(json.dumps(content, sort_keys=True).encode()):
+    if not isinstance(version, int) or not 1 <= version <= VERSION:
+        raise PlanError(f"{path} has version {version!r}; this runtime reads up to {VERSION}: update planish, or compile the model again")
+    if data != _sealed(data[:-SEAL]):
         raise PlanError(f"{path} has been altered: its hash does not match; compile the model again")
     return document
 
 
-def _file(path: Path, sha256: str) -> bytes:
+def _sealed(head: bytes) -> bytes:
+    return head + f' "sha256": "{_sha256(head)}"\n}}\n'.encode()
+
+
+def _file(path: Path, sha256: str) -> memoryview:
+    """The bytes of a file, mapped into memory."""
     try:
-        data = path.read_bytes()
-    except OSError:
-        raise PlanError(f"the plan is incomplete: {path} is missing; compile the model again") from None
+        with path.open("rb") as file:
+            try:
+                data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+            except (OSError, ValueError):  # it is empty, or on a file system that maps nothing
+                data = memoryview(file.read())
+    except OSError as error:
+        raise PlanError(f"the plan is incomplete: {path}: {error.strerror}; compile the model again") from None
     if _sha256(data) != sha256:
         raise PlanError(f"{path} has been altered: its hash does not match; compile the model again")
     return data
@@ -233,6 +293,13 @@ def _file(path: Path, sha256: str) -> bytes:
 
 def _sha256(data: bytes | bytearray | memoryview) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def _lines(value: Any) -> str:
+    """JSON; of a list of objects, each on a line of its own."""
+    if isinstance(value, list) and value:
+        return "[\n" + ",\n".join(f"  {json.dumps(v)}" for v in value) + "\n ]"
+    return json.dumps(value)
 
 
 def _tensor(document: dict[str, Any]) -> Tensor:
@@ -248,7 +315,12 @@ def _launch_document(launch: Launch) -> dict[str, Any]:
 def _launch(document: dict[str, Any]) -> Launch:
     group = document["group"]
     return Launch(
-        kernel=int(document["kernel"]), grid=tuple(document["grid"]), group=None if group is None else tuple(group),
+        kernel=int(document["kernel"]), grid=_integers(document["grid"]), group=None if group is None else _integers(group),
         arguments=tuple(Argument(str(b), int(i), int(o), int(n)) for b, i, o, n in document["arguments"]),
-        nodes=tuple(document["nodes"]), flops=int(document["flops"]), nbytes=int(document["nbytes"]), variant=document["variant"],
+        nodes=tuple(str(n) for n in document["nodes"]), flops=int(document["flops"]), nbytes=int(document["nbytes"]),
+        variant=str(document["variant"]),
     )
+
+
+def _integers(values: list[Any]) -> tuple[int, ...]:
+    return tuple(int(v) for v in values)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from types import TracebackType
 
 import numpy as np
 import pyopencl as cl
 
-from . import cache
+from . import cache, profile
 from .devices import Selector, find
-from .errors import DeviceError, InputError, PlanError
-from .plan import Argument, Plan, Tensor
+from .errors import DeviceError, InputError
+from .plan import Argument, Launch, Plan, Tensor
+from .profile import Bound, Timing
 
 Arrays = Mapping[str, np.ndarray] | Sequence[np.ndarray]
 
@@ -34,7 +38,7 @@ def load(path: str | Path, device: Selector = None) -> Session:
 
 
 class Session:
-    """A plan on a device.
+    """A plan on a device. It may be used by several threads, one at a time, and as a context that closes it.
 
     Attributes:
         inputs, outputs: name, shape and dtype of each, in the model's order.
@@ -42,16 +46,21 @@ class Session:
     """
 
     def __init__(self, plan: Plan, device: cl.Device):
-        self.plan, self.device = plan, device
+        """Builds the plan's kernels, or loads their binaries, and allocates its buffers.
+
+        Raises:
+            DeviceError: the device cannot run the plan.
+        """
+        self.device = device
         self.inputs, self.outputs = plan.inputs, plan.outputs
+        self._launches, self._names = plan.launches, [k.name for k in plan.kernels]
         self._lock = threading.Lock()
-        self._context = _context(device)
-        self._queue = cl.CommandQueue(self._context)
-        try:
-            self._allocate()
-            self._bind()
-        except (cl.MemoryError, cl.LogicError, cl.RuntimeError) as error:
-            raise DeviceError(f"{device.name.strip()} cannot hold the plan: {error}") from None
+        with self._refusals():
+            self._context = _context(device)
+            self._queue = cl.CommandQueue(self._context)
+            self._buffers: dict[str, list[cl.Buffer]] | None = self._allocate(plan)
+            self._parts: dict[Argument, cl.Buffer] = {}
+            self._bound = self._bind(plan)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """Computes the outputs.
@@ -64,87 +73,145 @@ class Session:
 
         Raises:
             InputError: a name, shape or dtype does not fit; says what is accepted.
+            DeviceError: the device failed, or the session is closed.
         """
         arrays = self._checked(inputs)
         results = {t.name: np.empty(t.shape, t.dtype) for t in self.outputs}
-        with self._lock:
-            for buffer, array in zip(self._buffers["input"], arrays):
-                if array.size:
-                    cl.enqueue_copy(self._queue, buffer, array, is_blocking=False)
-            self._enqueue(self._queue)
-            for buffer, array in zip(self._buffers["output"], results.values()):
-                if array.size:
-                    cl.enqueue_copy(self._queue, array, buffer, is_blocking=False)
-            self._queue.finish()
+        with self._lock, self._refusals():
+            buffers = self._open()
+            events: list[cl.Event] = []  # pyopencl waits for a transfer when its event goes: they all stay to the end
+            try:
+                for buffer, array in zip(buffers["input"], arrays):
+                    if array.size:
+                        events.append(cl.enqueue_copy(self._queue, buffer, array, is_blocking=False))
+                for bound in self._bound:
+                    cl.enqueue_nd_range_kernel(self._queue, *bound)
+                for buffer, array in zip(buffers["output"], results.values()):
+                    if array.size:
+                        events.append(cl.enqueue_copy(self._queue, array, buffer, is_blocking=False))
+            finally:
+                self._queue.finish()
         return results
 
-    def _enqueue(self, queue: cl.CommandQueue) -> None:
-        for kernel, grid, group in self._launches:
-            cl.enqueue_nd_range_kernel(queue, kernel, grid, group)
+    def profile(self, inputs: Arrays, repeat: int = 20) -> list[Timing]:
+        """Times every launch by the device's clock, the least of `repeat` runs.
+
+        Raises:
+            InputError, DeviceError: as `run`.
+        """
+        arrays = self._checked(inputs)
+        with self._lock, self._refusals():
+            buffers = self._open()
+            queue = cl.CommandQueue(self._context, properties=cl.command_queue_properties.PROFILING_ENABLE)
+            for buffer, array in zip(buffers["input"], arrays):
+                if array.size:
+                    cl.enqueue_copy(queue, buffer, array)
+            times = profile.measure(queue, self._bound, repeat)
+        return [Timing(number, self._names[launch.kernel], launch.variant, launch.nodes, time, launch.flops, launch.nbytes)
+                for number, (launch, time) in enumerate(zip(self._launches, times))]
+
+    def close(self) -> None:
+        """Frees the device's memory; a closed session runs no more. Closing twice is fine."""
+        with self._lock:
+            self._bound, self._parts, self._buffers = [], {}, None
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _open(self) -> dict[str, list[cl.Buffer]]:
+        if self._buffers is None:
+            raise DeviceError("the session is closed; load the plan again")
+        return self._buffers
+
+    @contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """Says of an error of OpenCL which device it came from."""
+        try:
+            yield
+        except cl.Error as error:
+            raise DeviceError(f"{self.device.name.strip()} cannot run the plan: {error}") from None
 
     def _checked(self, inputs: Arrays) -> list[np.ndarray]:
         """The inputs in the model's order, contiguous."""
-        expected = ", ".join(f"{t.name} {t.dtype}{list(t.shape)}" for t in self.inputs)
+        accepted = ", ".join(map(str, self.inputs)) or "none"
         if isinstance(inputs, Mapping):
             unknown = [name for name in inputs if name not in {t.name for t in self.inputs}]
             missing = [t.name for t in self.inputs if t.name not in inputs]
             if unknown or missing:
                 wrong = f"no input '{unknown[0]}'" if unknown else f"input '{missing[0]}' is missing"
-                raise InputError(f"{wrong}; the inputs are: {expected}")
-            given = [np.asarray(inputs[t.name]) for t in self.inputs]
-        else:
+                raise InputError(f"{wrong}; the inputs are: {accepted}")
+            given = [inputs[t.name] for t in self.inputs]
+        elif isinstance(inputs, Sequence) and not isinstance(inputs, str | bytes):
             if len(inputs) != len(self.inputs):
-                raise InputError(f"{len(inputs)} inputs given; there are {len(self.inputs)}: {expected}")
-            given = [np.asarray(a) for a in inputs]
-        for tensor, array in zip(self.inputs, given):
-            _check(tensor, array)
-        return [np.ascontiguousarray(a) for a in given]
+                raise InputError(f"{len(inputs)} inputs given; there are {len(self.inputs)}: {accepted}")
+            given = list(inputs)
+        else:
+            raise InputError(f"inputs given as {type(inputs).__name__}; a dict by name or a list in this order is accepted: {accepted}")
+        return [_fitting(tensor, array) for tensor, array in zip(self.inputs, given)]
 
-    def _allocate(self) -> None:
+    def _allocate(self, plan: Plan) -> dict[str, list[cl.Buffer]]:
+        limit = self.device.max_mem_alloc_size
+        for what, nbytes in (("intermediates", plan.arena), ("weights", len(plan.weights))):
+            if nbytes > limit:
+                raise DeviceError(f"{self.device.name.strip()} holds buffers up to {limit / 1e6:.0f} MB; "
+                                  f"the plan's {what} take {nbytes / 1e6:.0f} MB")
         flags = cl.mem_flags
-        weights = self.plan.weights
-        self._buffers: dict[str, list[cl.Buffer]] = {
-            "arena": [cl.Buffer(self._context, flags.READ_WRITE | flags.HOST_NO_ACCESS, max(self.plan.arena, 1))],
-            "weights": [cl.Buffer(self._context, flags.READ_ONLY | flags.COPY_HOST_PTR, hostbuf=weights or b"\0")],
-            "input": [cl.Buffer(self._context, flags.READ_WRITE, max(_nbytes(t), 1)) for t in self.inputs],
-            "output": [cl.Buffer(self._context, flags.READ_WRITE, max(_nbytes(t), 1)) for t in self.outputs],
+        return {
+            "arena": [cl.Buffer(self._context, flags.READ_WRITE | flags.HOST_NO_ACCESS, max(plan.arena, 1))],
+            "weights": [cl.Buffer(self._context, flags.READ_ONLY | flags.COPY_HOST_PTR, hostbuf=plan.weights or b"\0")],
+            "input": [cl.Buffer(self._context, flags.READ_WRITE, max(t.nbytes, 1)) for t in plan.inputs],
+            "output": [cl.Buffer(self._context, flags.READ_WRITE, max(t.nbytes, 1)) for t in plan.outputs],
         }
-        self._parts: dict[Argument, cl.Buffer] = {}
 
-    def _bind(self) -> None:
+    def _bind(self, plan: Plan) -> list[Bound]:
         """One kernel object a launch, its arguments set; the buffers are kept, since OpenCL does not keep them."""
-        sources = self.plan.kernels
         with ThreadPoolExecutor() as pool:
-            programs = list(pool.map(lambda k: cache.build(self._context, self.device, k.name, k.source), sources))
-        self._launches: list[tuple[cl.Kernel, tuple[int, ...], tuple[int, ...] | None]] = []
-        limit = self.device.max_work_group_size
-        for launch in self.plan.launches:
-            if launch.group is not None and int(np.prod(launch.group)) > limit:
-                raise DeviceError(f"{self.device.name.strip()} takes work-groups up to {limit}; {launch.variant} needs {launch.group}")
-            kernel = cl.Kernel(programs[launch.kernel], sources[launch.kernel].name)
-            kernel.set_args(*(self._part(a) for a in launch.arguments))
-            self._launches.append((kernel, launch.grid, launch.group))
+            programs = list(pool.map(lambda k: cache.build(self._context, self.device, k.name, k.source), plan.kernels))
+        bound = []
+        for launch in plan.launches:
+            kernel = cl.Kernel(programs[launch.kernel], plan.kernels[launch.kernel].name)
+            self._check_group(kernel, launch)
+            kernel.set_args(*(self._part(a, plan.alignment) for a in launch.arguments))
+            bound.append((kernel, launch.grid, launch.group))
+        return bound
 
-    def _part(self, argument: Argument) -> cl.Buffer:
+    def _check_group(self, kernel: cl.Kernel, launch: Launch) -> None:
+        if launch.group is None:
+            return
+        limit = kernel.get_work_group_info(cl.kernel_work_group_info.WORK_GROUP_SIZE, self.device)
+        sides = self.device.max_work_item_sizes
+        if math.prod(launch.group) > limit or any(n > most for n, most in zip(launch.group, sides)):
+            raise DeviceError(f"{self.device.name.strip()} takes work-groups up to {limit} here; {launch.variant} needs "
+                              f"{launch.group}: compile the model for this device")
+
+    def _part(self, argument: Argument, alignment: int) -> cl.Buffer:
         if argument not in self._parts:
-            try:
-                buffer = self._buffers[argument.buffer][argument.index]
-            except (KeyError, IndexError):
-                raise PlanError(f"the plan binds {argument.buffer} {argument.index}, which it does not have") from None
-            whole = argument.offset == 0 and argument.nbytes >= buffer.size
-            self._parts[argument] = buffer if whole else buffer.get_sub_region(argument.offset, argument.nbytes)
+            assert self._buffers is not None
+            buffer = self._buffers[argument.buffer][argument.index]
+            needed = self.device.mem_base_addr_align // 8
+            if argument.offset % needed:
+                raise DeviceError(f"{self.device.name.strip()} wants buffers aligned to {needed} bytes; the plan has {alignment}: "
+                                  "compile the model for this device")
+            nbytes = max(argument.nbytes, 1)
+            whole = argument.offset == 0 and nbytes >= buffer.size
+            self._parts[argument] = buffer if whole else buffer.get_sub_region(argument.offset, nbytes)
         return self._parts[argument]
 
 
-def _check(tensor: Tensor, array: np.ndarray) -> None:
+def _fitting(tensor: Tensor, given: object) -> np.ndarray:
+    """What was given for an input, as a contiguous array."""
+    try:
+        array = np.asarray(given)
+    except ValueError as error:
+        raise InputError(f"input '{tensor.name}' is no array: {error}") from None
     if tuple(array.shape) != tensor.shape:
         raise InputError(f"input '{tensor.name}' has shape {list(array.shape)}; {list(tensor.shape)} is accepted")
     if array.dtype != np.dtype(tensor.dtype):
         raise InputError(f"input '{tensor.name}' has dtype {array.dtype}; {tensor.dtype} is accepted")
-
-
-def _nbytes(tensor: Tensor) -> int:
-    return int(np.prod(tensor.shape, dtype=np.int64)) * np.dtype(tensor.dtype).itemsize
+    return np.ascontiguousarray(array)
 
 
 @lru_cache

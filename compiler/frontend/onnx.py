@@ -46,6 +46,8 @@ def _parse(data: bytes, path: Path) -> ModelProto:
         if data[:1] == b"\x08" and b"\x00" < data[1:2] < b"\x20":  # field 1, ir_version: so every ONNX writer begins
             raise ModelError(f"{path}: a damaged or truncated ONNX protobuf") from None
         model = ModelProto()
+    if not all(isinstance(text, str) for text in _texts(model)):  # protobuf leaves what is not UTF-8 as bytes
+        raise ModelError(f"{path}: a damaged ONNX protobuf: a name in it is no text")
     if not model.HasField("graph"):
         raise ModelError(f"{path}: neither a TFLite flatbuffer nor an ONNX protobuf")
     if model.ir_version >= 3 and not model.opset_import:
@@ -53,6 +55,18 @@ def _parse(data: bytes, path: Path) -> ModelProto:
     if not model.graph.output:
         raise ModelError(f"{path}: the model has no outputs")
     return model
+
+
+def _texts(model: ModelProto) -> Iterator[str | bytes]:
+    """Every name in a model."""
+    graph = model.graph
+    yield from (i.domain for i in model.opset_import)
+    yield from (t.name for t in (*graph.initializer, *graph.output))
+    for i in graph.input:
+        yield from (i.name, *(d.dim_param for d in i.type.tensor_type.shape.dim))
+    for node in (*graph.node, *(n for function in model.functions for n in function.node)):
+        yield from (node.name, node.op_type, node.domain, *node.input, *node.output)
+        yield from (name for a in node.attribute for name in (a.name, a.ref_attr_name))
 
 
 @dataclass

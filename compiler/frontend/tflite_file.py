@@ -17,7 +17,7 @@ from ..ir import TensorType
 from .sparsity import Level, Sparsity
 from .tflite_options import Options, custom_options, enum_names, options_of, vector
 
-DAMAGE = (struct.error, ValueError, LookupError, TypeError, OverflowError)
+DAMAGE = (struct.error, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What reading a damaged flatbuffer ends in."""
 STORED = {"BFLOAT16": "uint16", "INT4": "int8", "STRING": "object", "RESOURCE": "object", "VARIANT": "object"}
 SMALL_INTEGERS = ("INT4", "INT8", "UINT8", "INT16")
@@ -54,7 +54,9 @@ class Tensor:
 
     @cached_property
     def type(self) -> TensorType:
-        return TensorType(self.shape, np.dtype(STORED.get(self.kind, self.kind.lower())))
+        """What numpy makes of it; of type `object` where it makes nothing."""
+        known = self.kind in enum_names("TensorType").values()
+        return TensorType(self.shape, np.dtype(STORED.get(self.kind, self.kind.lower()) if known else object))
 
     @property
     def quantized(self) -> bool:

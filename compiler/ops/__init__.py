@@ -13,6 +13,7 @@ from . import (
     reshaping_onnx,
     reshaping_tflite,
     resize,
+    softmax,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "reshaping_onnx",
     "reshaping_tflite",
     "resize",
+    "softmax",
 ]

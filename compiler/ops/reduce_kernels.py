@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..indexing import compute_type, elements, rows, unravel, width
-from ..kernel import Kernel, Site, View
+from ..ir import TensorType
+from ..kernel import Kernel, Read, Site, View
+from ..layout import Layout
 from ..targets import Target
 
 if TYPE_CHECKING:
@@ -26,7 +28,35 @@ Loops = list[tuple[str, int]]
 def reduce(site: Site, op: Reduce) -> Sequence[Kernel]:
     x, y = site.input(0), site.output
     inside = bool(op.axes) and op.axes[-1] == x.type.rank - 1
-    return (_inside if inside else _along)(site, op, x, y)
+    view, axes = _simplified(x, op.axes, inside)
+    return (_inside if inside else _along)(site, op, view, axes, y)
+
+
+def _simplified(x: View, axes: Sequence[int], inside: bool) -> tuple[View, list[int]]:
+    """A view without axes of extent 1, and with neighbours that are both reduced, or both kept, walked as one.
+
+    The last axis stays by itself where it is kept, and where it is blocked.
+    """
+    last = x.type.rank - 1
+    shape: list[int] = []
+    strides: list[int] = []
+    reduced: list[bool] = []
+    for d, (extent, stride) in enumerate(zip(x.shape, x.layout.strides)):
+        alone = d == last and (not inside or x.layout.axis is not None)
+        if extent == 1 and not alone:
+            continue
+        if shape and not alone and reduced[-1] == (d in axes) and strides[-1] == stride * extent:
+            shape[-1], strides[-1] = shape[-1] * extent, stride
+        else:
+            shape.append(extent)
+            strides.append(stride)
+            reduced.append(d in axes)
+    if inside and not (reduced and reduced[-1]):
+        shape, strides, reduced = [*shape, 1], [*strides, 1], [*reduced, True]
+    axis = None if x.layout.axis is None else len(shape) - 1
+    layout = Layout(tuple(strides), x.layout.offset, axis, x.layout.lanes)
+    view = View(x.value, TensorType(tuple(shape), x.type.dtype), x.storage, layout)
+    return view, [d for d, r in enumerate(reduced) if r]
 
 
 def share_groups(target: Target, items: int, length: int) -> list[int]:
@@ -44,62 +74,38 @@ def share_cost(target: Target, nbytes: int, steps: int, items: int, group: int) 
     return target.launch + max(waves * per_item, nbytes / target.bandwidth) / 1e3
 
 
-def _along(site: Site, op: Reduce, x: View, y: View) -> list[Kernel]:
+def _along(site: Site, op: Reduce, x: View, axes: list[int], y: View) -> list[Kernel]:
     """The last axis of the operand stays: vectors of results, loops over what is reduced."""
     lanes = width(y, site.target.lanes)
-    kept = [d for d in range(x.type.rank - 1) if d not in op.axes]
-    loops, index = _loops(x, op.axes)
-    for d, i in zip(kept, unravel("row", [x.shape[d] for d in kept])):
-        index[d] = i
-    index[-1] = "cb * V"
-    grid = (ceil(x.shape[-1] / lanes), prod(x.shape[d] for d in kept))
-    return [_kernel(site, op, loops, index, vector=lanes, lanes=lanes, grid=grid, shared=(g, 1), extent=0)
+    loops, index, count = _walk(x, axes, kept=[d for d in range(x.type.rank - 1) if d not in axes])
+    grid = (ceil(x.shape[-1] / lanes), count)
+    return [_kernel(site, op, x, loops, (*index, "cb * V"), vector=lanes, lanes=lanes, grid=grid, shared=(g, 1), extent=0)
             for g in share_groups(site.target, grid[0] * grid[1], loops[0][1])]
 
 
-def _inside(site: Site, op: Reduce, x: View, y: View) -> list[Kernel]:
+def _inside(site: Site, op: Reduce, x: View, axes: list[int], y: View) -> list[Kernel]:
     """The last axis of the operand is reduced: vectors along it, combined at the end."""
-    axes, extent, vector = list(op.axes), 1, x.layout.lanes
-    if x.layout.axis is None:
-        while axes and (axes[-1] == x.type.rank - 1 or x.shape[axes[-1]] == 1 or x.layout.strides[axes[-1]] == extent):
-            extent *= x.shape[axes.pop()]
-        vector = width(x, site.target.lanes)
-        while vector > extent:
-            vector //= 2
-    else:
-        extent = x.shape[axes.pop()]
-    kept = [d for d in range(x.type.rank) if d not in op.axes]
-    loops, index = _loops(x, axes)
-    for d, i in zip(kept, unravel("row", [x.shape[d] for d in kept])):
-        index[d] = i
-    index[-1] = "i"
-    lanes = y.layout.lanes if y.layout.axis is not None else 1
-    count, vectors = prod(x.shape[d] for d in kept), extent // vector
+    extent, vector, lanes = x.shape[-1], width(x, site.target.lanes), y.layout.lanes
+    loops, index, count = _walk(x, axes[:-1], kept=[d for d in range(x.type.rank) if d not in axes])
+    vectors = extent // vector
     outer = loops[0][1] > vectors
-    return [_kernel(site, op, loops, index, vector=vector, lanes=lanes, grid=(1, count),
+    return [_kernel(site, op, x, loops, (*index, "i"), vector=vector, lanes=lanes, grid=(1, count),
                     shared=(g, 1) if outer else (1, g), extent=extent)
             for g in share_groups(site.target, count, max(loops[0][1], vectors))]
 
 
-def _loops(x: View, axes: Sequence[int]) -> tuple[Loops, list[str]]:
-    """Loops over some axes, those that can be walked as one merged, and the index that they give to the operand."""
-    index = ["0"] * x.type.rank
-    loops: Loops = []
-    previous = None
-    for d in axes:
-        if x.shape[d] == 1:
-            continue
-        if previous is not None and x.layout.axis != d and x.layout.strides[previous] == x.layout.strides[d] * x.shape[d]:
-            name, extent = loops.pop()
-            index[previous] = "0"
-            loops.append((name, extent * x.shape[d]))
-        else:
-            loops.append((f"r{len(loops)}", x.shape[d]))
-        index[d], previous = loops[-1][0], d
-    return loops or [("r0", 1)], index
+def _walk(x: View, axes: Sequence[int], kept: Sequence[int]) -> tuple[Loops, list[str], int]:
+    """Loops over the reduced axes, the index of all axes but the last, and the number of rows that are kept."""
+    index = ["0"] * (x.type.rank - 1)
+    loops = [(f"r{k}", x.shape[d]) for k, d in enumerate(axes)]
+    for d, (name, _) in zip(axes, loops):
+        index[d] = name
+    for d, i in zip(kept, unravel("row", [x.shape[d] for d in kept])):
+        index[d] = i
+    return loops or [("r0", 1)], index, prod(x.shape[d] for d in kept)
 
 
-def _kernel(site: Site, op: Reduce, loops: Loops, index: list[str], *, vector: int, lanes: int, grid: tuple[int, int],
+def _kernel(site: Site, op: Reduce, view: View, loops: Loops, index: tuple[str, ...], *, vector: int, lanes: int, grid: tuple[int, int],
             shared: tuple[int, int], extent: int) -> Kernel:
     """The candidate in which shared[0] work-items share the outermost loop, or shared[1] the vectors of the last axis."""
     x, y = site.input(0), site.output
@@ -107,11 +113,11 @@ def _kernel(site: Site, op: Reduce, loops: Loops, index: list[str], *, vector: i
     count = prod(x.shape[d] for d in op.axes)
     params = {"V": vector, "YV": lanes, "T": compute_type(x.type.dtype), "IDENTITY": _identity(op.kind, x.type.dtype),
               "COMBINE": _COMBINE[op.kind], "COUNT": count if op.kind == "mean" else 1, "EXTENT": extent, "WG": group,
-              "LOOP_WG": shared[0], "VECTOR_WG": shared[1], "loops": loops, "index": tuple(index), "inside": extent > 0}
+              "LOOP_WG": shared[0], "VECTOR_WG": shared[1], "loops": loops, "index": index, "inside": extent > 0}
     nbytes, items = site.moved(), grid[0] * grid[1]
     steps = prod(e for _, e in loops) * max(ceil(extent / vector), 1)
     cost = share_cost(site.target, nbytes, steps, items, group)
-    return Kernel("reduce", params, (site.read("x", 0),), (grid[0] * group, grid[1], 1), (group, 1, 1) if group > 1 else None,
+    return Kernel("reduce", params, (Read("x", view, view.storage),), (grid[0] * group, grid[1], 1), (group, 1, 1) if group > 1 else None,
                   lanes, x.type.size, nbytes, cost, place=rows(y.shape) if lanes > 1 or not extent else elements(y.shape))
 
 

@@ -1,0 +1,65 @@
+"""Folders that are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+PREFIX = ".planish-"
+STALE = 3600.0
+"""Seconds after which a scratch folder has no writer any more: it was killed."""
+
+
+@contextmanager
+def replacing(folder: Path) -> Iterator[Path]:
+    """Gives an empty folder to fill, which takes the place of `folder` when the block ends.
+
+    What `folder` held goes only then, with everything in it. Where the block raises, it stays; where the process is
+    killed, the name holds the old folder, the new one, or (between two renames) nothing. Links are followed: the folder
+    that they lead to is replaced. Scratch folders of writers that were killed are removed in passing.
+
+    Raises:
+        OSError: the folder cannot be made, or not be replaced.
+    """
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _clean(folder.parent)
+    scratch = folder.parent / f"{PREFIX}{secrets.token_hex(8)}"
+    scratch.mkdir()
+    try:
+        (scratch / "new").mkdir()
+        yield scratch / "new"
+        _swap(scratch, folder)
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _swap(scratch: Path, folder: Path) -> None:
+    """Puts `scratch/new` in the place of `folder`, be there a folder, a file or nothing; others may do so at the same time."""
+    for attempt in range(10):
+        old: Path | None = scratch / f"old{attempt}"
+        try:
+            os.rename(folder, scratch / f"old{attempt}")
+        except FileNotFoundError:
+            old = None
+        try:
+            os.rename(scratch / "new", folder)
+            return
+        except BaseException as error:
+            if isinstance(error, OSError) and folder.exists() and attempt < 9:
+                continue  # another writer was faster; its result goes too
+            if old and not folder.exists():
+                os.rename(old, folder)
+            raise
+
+
+def _clean(parent: Path) -> None:
+    for scratch in parent.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - scratch.stat().st_mtime > STALE:
+                shutil.rmtree(scratch, ignore_errors=True)
