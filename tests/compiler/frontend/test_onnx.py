@@ -54,6 +54,13 @@ def test_truncation_is_told(tmp_path: Path) -> None:
             load(path)
 
 
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(relu_model().SerializeToString().replace(b"Relu", b"Re\xffu"))
+    with pytest.raises(ModelError, match="no text"):
+        load(path)
+
+
 def test_a_model_without_outputs(tmp_path: Path) -> None:
     model = relu_model()
     del model.graph.output[:]
