@@ -15,7 +15,7 @@ import numpy as np
 from planish.runtime import plan as plan_format
 from planish.runtime.plan import Plan
 
-from . import frontend, memory, passes, render, text
+from . import frontend, memory, passes, render, targets, text
 from .errors import OptionError
 from .ir import Graph
 from .lower import Schedule, lower
@@ -50,12 +50,13 @@ class Report:
     seconds: dict[str, float] = field(default_factory=dict)
 
 
-def compile_model(path: str | Path, target: Target, *, precision: str = "f32", input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32", input_shapes: Mapping[str, tuple[int, ...]] | None = None,
                   dump_ir: Path | None = None, stop_after: str | None = None,
                   progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
     """Compiles a model file.
 
     Args:
+        target: or its name; "auto" is that of the best device present.
         precision: "f32", or "f16": intermediates and weights in half precision, arithmetic in float32.
         input_shapes: of inputs, by name; needed where the model leaves a dimension open.
         dump_ir: a folder for the graph's text after every stage.
@@ -64,11 +65,14 @@ def compile_model(path: str | Path, target: Target, *, precision: str = "f32", i
 
     Raises:
         CompileError: the model or an option is not accepted.
+        DeviceError: the target is "auto", and there is no device.
     """
     if precision not in PRECISIONS:
         raise OptionError(f"no precision '{precision}'; one of {', '.join(PRECISIONS)}")
     if stop_after not in (None, "import", *passes.NAMES):
         raise OptionError(f"no pass '{stop_after}' to stop after; one of import, {', '.join(passes.NAMES)}")
+    if isinstance(target, str):
+        target = targets.resolve(target, None)
     report = Report()
     clock = _Clock(report, progress)
 

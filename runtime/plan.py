@@ -146,7 +146,7 @@ class Plan:
             _require(inside, f"{where}, argument {k}: bytes {a.offset} + {a.nbytes} lie outside of {a.buffer} {a.index}")
             _require(a.offset % self.alignment == 0, f"{where}, argument {k}: offset {a.offset} is not aligned to {self.alignment}")
 
-    def write(self, folder: Path, *, force: bool = False) -> None:
+    def write(self, folder: str | Path, *, force: bool = False) -> None:
         """Writes the plan as a folder: whole, or not at all. A plan that is there is replaced.
 
         Args:
@@ -181,7 +181,7 @@ class Plan:
         return _sealed(head.encode())
 
     @staticmethod
-    def read(folder: Path) -> Plan:
+    def read(folder: str | Path) -> Plan:
         """Reads a plan and checks every hash in it.
 
         Raises:
