@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +20,7 @@ from .errors import OptionError
 from .ir import Graph
 from .lower import Schedule, lower
 from .memory import Arena
+from .passes import Pass
 from .passes.rewrite import Event
 from .render import Packed, Source
 from .targets import Target
@@ -97,7 +98,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     clock.start("place")
     arena = memory.assign(schedule, target.alignment)
     clock.start("render")
-    plan = _emit(schedule, arena, target)
+    plan = emit(schedule, arena, target)
     provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": _sha256(Path(path)),
                   "target": target.name, "lanes": target.lanes, "precision": precision}
     plan = Plan(**{**plan.__dict__, "provenance": provenance})
@@ -107,7 +108,21 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     return plan, report
 
 
-def _emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
+def compile_graph(graph: Graph, target: Target, *, precision: str = "f32", pipeline: Sequence[Pass] = passes.PIPELINE) -> Plan:
+    """Compiles a graph that is in memory.
+
+    Args:
+        precision: as of `compile_model`.
+        pipeline: the passes to run; the last one has to be the layout, without which no kernel knows where its operands lie.
+
+    Raises:
+        GraphError: the graph, or what a pass made of it, breaks the rules.
+    """
+    schedule = lower(passes.run(graph, target, pipeline=pipeline), target, precision)
+    return emit(schedule, memory.assign(schedule, target.alignment), target)
+
+
+def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
     """The plan of a schedule whose kernels are chosen and whose buffers are placed."""
     graph = schedule.graph
     outputs = list(graph.outputs.values())
@@ -190,4 +205,4 @@ def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:
         (folder / f"{number:02}-{name}.txt").write_text(text.dump(graph), encoding="utf-8")
 
 
-__all__: list[Any] = ["PRECISIONS", "Report", "compile_model"]
+__all__: list[Any] = ["PRECISIONS", "Report", "compile_graph", "compile_model", "emit"]

@@ -91,7 +91,7 @@ def schedules(graph: Graph, target: Target, precision: str = "f32") -> Iterator[
 
 def execute(schedule: Schedule, target: Target, feed: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Runs a schedule on the device of this process."""
-    plan = driver._emit(schedule, memory.assign(schedule, target.alignment), target)
+    plan = driver.emit(schedule, memory.assign(schedule, target.alignment), target)
     return Session(plan, find()).run({t.name: feed[t.name] for t in plan.inputs})
 
 

@@ -6,7 +6,7 @@ arithmetic before fusion hides it; layouts come last, for everything before spea
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..errors import GraphError
@@ -42,9 +42,9 @@ PIPELINE = (
 NAMES = tuple(p.name for p in PIPELINE)
 
 
-def run(graph: Graph, target: Target, *, watch: Callable[[int, str, Graph, list[Event]], None] | None = None,
-        stop_after: str | None = None) -> Graph:
-    """Runs the pipeline.
+def run(graph: Graph, target: Target, *, pipeline: Sequence[Pass] = PIPELINE,
+        watch: Callable[[int, str, Graph, list[Event]], None] | None = None, stop_after: str | None = None) -> Graph:
+    """Runs the passes on a copy of the graph.
 
     Args:
         watch: called after each pass with its number (from 1), name, graph and events.
@@ -53,7 +53,7 @@ def run(graph: Graph, target: Target, *, watch: Callable[[int, str, Graph, list[
     Raises:
         GraphError: a pass left a graph that breaks the rules; names the pass.
     """
-    for number, step in enumerate(PIPELINE, 1):
+    for number, step in enumerate(pipeline, 1):
         graph = graph.copy()
         events = step.run(graph, target)
         try:
