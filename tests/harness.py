@@ -29,6 +29,7 @@ class Case:
         epilogue: steps behind the op; a string operand names an entry of `extra`.
         framed: the op is wrapped so that its first operand comes from, and its result goes to, a device buffer in whatever layout
             the compiler prefers; otherwise it reads and writes what the user sees.
+        before: ops that the first operand goes through on its way, such as those that the layout pass turns into views.
     """
 
     op: Any
@@ -37,6 +38,13 @@ class Case:
     epilogue: tuple[Step, ...] = ()
     extra: tuple[tuple[str, np.ndarray, bool], ...] = ()
     framed: bool = True
+    before: tuple[Any, ...] = ()
+
+
+def floats(*shapes: tuple[int, ...], seed: int = 0) -> list[np.ndarray]:
+    """Arrays of normally distributed float32."""
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(s).astype(np.float32) for s in shapes]
 
 
 def graph_of(case: Case) -> tuple[Graph, dict[str, np.ndarray]]:
@@ -54,6 +62,8 @@ def graph_of(case: Case) -> tuple[Graph, dict[str, np.ndarray]]:
         if case.framed and array.dtype.kind == "f" and k == 0:
             name = _framed(graph, name, Elementwise("neg"), f"framed{k}")
             feed[f"x{k}"] = -array
+        for step, op in enumerate(case.before if k == 0 else ()):
+            name = _framed(graph, name, op, f"before{step}", 1 + step)
         names.append(name)
     for name, array, constant in case.extra:
         if constant:

@@ -68,6 +68,48 @@ def litert(path: Path, arrays: Arrays) -> list[np.ndarray]:
     return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
 
 
+def ort(path: Path, arrays: Arrays) -> list[np.ndarray]:
+    """The outputs by ONNX Runtime, without its graph optimisations."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+    return [np.asarray(a) for a in session.run(None, dict(zip([i.name for i in session.get_inputs()], arrays, strict=True)))]
+
+
+def onnx_node(
+    folder: Path, op: str, inputs: Arrays, constants: Sequence[np.ndarray | None] = (), *, opset: int = 18, **attributes: Any
+) -> Path:
+    """A model of one node as a file: operands x0, x1, … that are fed, then constants; None is an absent one."""
+    feeds = {f"x{k}": (a.dtype, a.shape) for k, a in enumerate(inputs)}
+    held = {f"c{k}": a for k, a in enumerate(constants) if a is not None}
+    names = [*feeds, *(f"c{k}" if a is not None else "" for k, a in enumerate(constants))]
+    node = helper.make_node(op, names, ["y"], **attributes)
+    model = onnx_model([node], feeds, ["y"], held, opset)
+    model.graph.output[0].ClearField("type")
+    return write(folder, model)
+
+
+def tflite_node(
+    folder: Path, op: str, operands: Sequence[Any], options: Mapping[str, Any], *, dtype: str = "float32", version: int = 1
+) -> tuple[Path, list[np.ndarray]]:
+    """A model of one operator as a file, and what to feed it: the floats of rank 1 and more; integers are constants, None is absent."""
+    m, feed, tensors = TfliteWriter(), [], []
+    for k, operand in enumerate(operands):
+        array = None if operand is None else np.asarray(operand)
+        if array is None:
+            tensors.append(-1)
+        elif array.dtype.kind == "f" and array.ndim:
+            feed.append(array.astype(np.float32))
+            tensors.append(m.input(f"x{k}", array.shape, "float32"))
+        else:
+            tensors.append(m.constant(array.astype(np.int32)))
+    m.output(m.op(op, tensors, options, shape=(1,), dtype=dtype, version=version))
+    return write(folder, m), feed
+
+
 def same(actual: Arrays, expected: Arrays, tolerance: float = 1e-5) -> None:
     """Raises AssertionError unless every output has the shape, the dtype and (nearly) the numbers expected."""
     assert len(actual) == len(expected)
