@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
@@ -36,12 +35,15 @@ class Report:
     """What happened on the way, for the summary and for `--explain`.
 
     Attributes:
-        nodes: in the graph as imported; launches: in the plan.
-        events: what the rules of each pass did or declined, in order.
-        seconds: by stage.
+        nodes: in the graph as imported; nodes_after: as the last stage left it.
+        launches, kernels: in the plan.
+        weights, arena: bytes; arena_bound: bytes below which no arena can be.
+        events: (pass, what a rule of it did or declined), in order.
+        seconds: by stage, in order.
     """
 
     nodes: int = 0
+    nodes_after: int = 0
     launches: int = 0
     kernels: int = 0
     weights: int = 0
@@ -50,10 +52,15 @@ class Report:
     events: list[tuple[str, Event]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def stage(self) -> str:
+        """The last that was finished."""
+        return list(self.seconds)[-1]
 
-def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32", input_shapes: Mapping[str, tuple[int, ...]] | None = None,
-                  dump_ir: Path | None = None, stop_after: str | None = None,
-                  progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
+
+def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32",
+                  input_shapes: Mapping[str, tuple[int, ...]] | None = None, dump_ir: Path | None = None,
+                  stop_after: str | None = None, progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
     """Compiles a model file.
 
     Args:
@@ -79,15 +86,19 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
 
     clock.start("import")
     graph = frontend.load(Path(path), input_shapes=input_shapes or {})
-    report.nodes = len(graph)
+    clock.stop()
+    report.nodes = report.nodes_after = len(graph)
     _dump(dump_ir, 0, "import", graph)
     if stop_after == "import":
         return None, report
 
     def watch(number: int, name: str, graph: Graph, events: list[Event]) -> None:
+        clock.stop()
+        report.nodes_after = len(graph)
         report.events += [(name, e) for e in events]
         _dump(dump_ir, number, name, graph)
-        clock.start(passes.NAMES[number] if number < len(passes.NAMES) else "lower")
+        if name != stop_after:
+            clock.start([*passes.NAMES, "lower"][number])
 
     clock.start(passes.NAMES[0])
     graph = passes.run(graph, target, watch=watch, stop_after=stop_after)
@@ -98,10 +109,9 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     clock.start("place")
     arena = memory.assign(schedule, target.alignment)
     clock.start("render")
-    plan = emit(schedule, arena, target)
     provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": _sha256(Path(path)),
                   "target": target.name, "lanes": target.lanes, "precision": precision}
-    plan = Plan(**{**plan.__dict__, "provenance": provenance})
+    plan = replace(emit(schedule, arena, target), provenance=provenance)
     clock.stop()
     report.launches, report.kernels, report.weights = len(plan.launches), len(plan.kernels), len(plan.weights)
     report.arena, report.arena_bound = arena.nbytes, arena.lower_bound
@@ -200,9 +210,13 @@ def _sha256(path: Path) -> str:
 
 
 def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:
-    if folder:
+    if folder is None:
+        return
+    try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{number:02}-{name}.txt").write_text(text.dump(graph), encoding="utf-8")
+        (folder / f"{number:02}-{name}.txt").write_text(text.dump(graph), encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise OptionError(f"cannot dump the graph to {folder}: {error.strerror or error}") from None
 
 
-__all__: list[Any] = ["PRECISIONS", "Report", "compile_graph", "compile_model", "emit"]
+__all__ = ["PRECISIONS", "Report", "compile_graph", "compile_model", "emit"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ from planish.runtime.cli import read_array, write_array
 from planish.runtime.errors import InputError
 from planish.runtime.plan import Tensor
 
-SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".ppm", ".webp", ".tif", ".tiff"}
-
+FAULTS = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError)
+"""What Pillow raises for files that are no pictures, or broken ones."""
 
 def read(path: Path, tensor: Tensor) -> np.ndarray:
     """An input from an array (.npy), or from a picture scaled to the image that the input takes.
@@ -22,18 +23,21 @@ def read(path: Path, tensor: Tensor) -> np.ndarray:
     Raises:
         InputError: the file is neither, or the input is no image.
     """
-    if path.suffix.lower() not in SUFFIXES:
+    if path.suffix.lower() == ".npy":
         return read_array(path, tensor)
-    shape = tensor.shape
-    if len(shape) != 4 or shape[0] != 1 or not {shape[1], shape[3]} & {1, 3}:
-        raise InputError(f"input '{tensor.name}' of shape {list(shape)} is not a picture; give an array (.npy)")
-    last = shape[3] in (1, 3)
-    height, width, channels = (shape[1], shape[2], shape[3]) if last else (shape[2], shape[3], shape[1])
     try:
-        picture = Image.open(path).convert("L" if channels == 1 else "RGB")
-        pixels = np.asarray(picture.resize((width, height), Image.Resampling.BICUBIC)).reshape(height, width, channels)
-    except OSError:
-        raise InputError(f"input '{tensor.name}': {path} cannot be read as a picture") from None
+        with Image.open(path) as picture:
+            picture.load()
+    except FAULTS as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "neither an array (.npy) nor a whole picture"
+        raise InputError(f"input '{tensor.name}': {path}: {reason}") from None
+    shape = tensor.shape
+    last = len(shape) == 4 and shape[3] in (1, 3)
+    if len(shape) != 4 or shape[0] != 1 or not (last or shape[1] in (1, 3)):
+        raise InputError(f"input '{tensor.name}' of shape {list(shape)} takes no picture; give an array (.npy)")
+    height, width, channels = (shape[1], shape[2], shape[3]) if last else (shape[2], shape[3], shape[1])
+    scaled = picture.convert("L" if channels == 1 else "RGB").resize((width, height), Image.Resampling.BICUBIC)
+    pixels = np.asarray(scaled).reshape(height, width, channels)
     image = (pixels if last else pixels.transpose(2, 0, 1))[None]
     dtype = np.dtype(tensor.dtype)
     return np.ascontiguousarray((image / 255).astype(dtype) if dtype.kind == "f" else image.astype(dtype))

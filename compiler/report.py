@@ -3,54 +3,95 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 
+from planish.runtime.errors import one_line
 from planish.runtime.plan import Plan
 
 from .driver import Report
+from .passes import fold, prune
 from .targets import Target
 
+DEEDS = {"fold": "folded", "prune": "pruned", "transpose": "transposed", "simplify": "simplified", "weights": "into weights",
+         "fuse": "fused", "layout": "placed"}  # fmt: skip
+"""What rules of a pass did to the nodes they fired at."""
 
-def summary(console: Console, report: Report, plan: Plan | None, output: Path, target: Target, *, verbose: bool = False) -> None:
+ANYWHERE = {r.name: "folded" for r in fold.RULES} | {r.name: "pruned" for r in prune.RULES}
+"""The same of rules that clean up after others, in several passes."""
+
+
+def summary(console: Console, report: Report, plan: Plan | None, output: Path, target: Target) -> None:
     """Nodes before and after, what was fused and pruned, sizes, seconds."""
-    if verbose:
-        _stages(console, report)
-        if plan:
-            _launches(console, plan)
     total = sum(report.seconds.values())
+    rows = [("nodes", f"{report.nodes} -> {report.nodes_after}")]
+    rows += [(deed, ", ".join(f"{count} {op}" for op, count in ops.most_common())) for deed, ops in _fired(report).items()]
     if plan is None:
-        console.print(f"{report.nodes} nodes imported; stopped after {_last(report)} ({total:.2f} s); no plan written", markup=False)
-        return
-    fired = Counter(name for name, e in report.events if e.fired)
-    table = Table.grid(padding=(0, 2))
-    rows = (
-        ("nodes", f"{report.nodes} -> {report.launches} launches of {report.kernels} kernels"),
-        ("rewrites", ", ".join(f"{count} {name}" for name, count in _counts(fired)) or "none"),
-        ("weights", f"{report.weights / 1e6:.2f} MB"),
-        ("arena", f"{report.arena / 1e6:.2f} MB ({_over(report)})"),
-        ("target", f"{target.name}, {target.lanes} channels a block, {plan.provenance['precision']}"),
-        ("plan", f"{output} in {total:.2f} s"),
-    )
+        rows.append(("stopped", f"after {report.stage}, {total:.2f} s; no plan written"))
+    else:
+        rows[0] = ("nodes", f"{report.nodes} -> {report.nodes_after}, in {report.launches} launches of {report.kernels} kernels")
+        rows += [
+            ("weights", f"{report.weights / 1e6:.2f} MB"),
+            ("arena", f"{report.arena / 1e6:.2f} MB ({_over(report)})"),
+            ("target", f"{target.name}, {target.lanes} channels a block, {plan.provenance['precision']}"),
+            ("plan", f"{output}, {total:.2f} s"),
+        ]
+    width = max(len(name) for name, _ in rows)
     for name, row in rows:
-        table.add_row(Text(name, style="bold"), Text(row))
-    console.print(table)
+        console.print(Text.assemble((name.ljust(width), "bold"), "  ", one_line(row)))
 
 
 def explain(console: Console, report: Report) -> None:
-    """A line for each rule that fired or declined: pass, rule, node, what and why."""
+    """Under each pass a line for each rule that fired (+) or declined (-): the rule, the node, what it did or why not.
+
+    A rule that declines again for the same reason, in a later pass, is not repeated.
+    """
+    told: set[tuple[str, str, str]] = set()
+    for name, events in groupby(report.events, key=lambda e: e[0]):
+        fresh = []
+        for _, e in events:
+            if e.fired or (e.rule, e.node, e.text) not in told:
+                fresh.append(e)
+                told.add((e.rule, e.node, e.text))
+        if not fresh:
+            continue
+        console.print(Text(name, style="bold"))
+        lines = _columns([("+" if e.fired else "-", e.rule, f"{_plain(e.op)} '{e.node}'", e.text) for e in fresh])
+        for e, line in zip(fresh, lines):
+            console.print(Text(f"  {line}", style="green" if e.fired else "yellow"))
+
+
+def details(console: Console, report: Report, plan: Plan | None) -> None:
+    """The time of every stage, and every launch."""
+    stages = [(stage, f"{seconds * 1e3:.1f} ms") for stage, seconds in report.seconds.items()]
+    for line in _columns(stages, right={1}):
+        console.print(Text(line))
+    if plan is None:
+        return
+    rows = [("#", "kernel", "grid", "MFLOP", "MB", "nodes")]
+    rows += [(str(k), launch.variant, "x".join(map(str, launch.grid)), f"{launch.flops / 1e6:.2f}", f"{launch.nbytes / 1e6:.2f}",
+              ", ".join(launch.nodes)) for k, launch in enumerate(plan.launches)]  # fmt: skip
+    head, *lines = _columns(rows, right={0, 3, 4})
+    console.print(Text(head, style="bold"))
+    for line in lines:
+        console.print(Text(line))
+
+
+def _fired(report: Report) -> dict[str, Counter[str]]:
+    """Deed -> how many nodes of each op, in the order of the passes."""
+    counts: dict[str, Counter[str]] = {deed: Counter() for deed in DEEDS.values()}
     for name, event in report.events:
-        mark, style = ("+", "green") if event.fired else ("-", "yellow")
-        console.print(Text(f"{mark} {name}/{event.rule}  {event.op} '{event.node}': {event.text}", style=style))
+        if event.fired:
+            counts.setdefault(ANYWHERE.get(event.rule) or DEEDS.get(name, name), Counter())[_plain(event.op)] += 1
+    return {deed: ops for deed, ops in counts.items() if ops}
 
 
-def _counts(fired: Counter[str]) -> list[tuple[str, int]]:
-    words = {"fold": "folded", "prune": "pruned", "transpose": "transposes moved", "simplify": "simplified", "weights": "moved into weights",
-             "fuse": "fused", "layout": "placed"}
-    return [(words.get(name, name), fired[name]) for name in words if fired[name]]
+def _plain(op: str) -> str:
+    return op.removeprefix("Elementwise.")
 
 
 def _over(report: Report) -> str:
@@ -59,19 +100,9 @@ def _over(report: Report) -> str:
     return f"{100 * (report.arena / report.arena_bound - 1):.0f} % over the lower bound"
 
 
-def _last(report: Report) -> str:
-    return list(report.seconds)[-1] if report.seconds else "import"
-
-
-def _stages(console: Console, report: Report) -> None:
-    for stage, seconds in report.seconds.items():
-        console.print(f"{stage:10} {seconds * 1e3:9.1f} ms", markup=False)
-
-
-def _launches(console: Console, plan: Plan) -> None:
-    table = Table("#", "kernel", "grid", "MFLOP", "MB", "nodes", box=None, header_style="bold")
-    for k, launch in enumerate(plan.launches):
-        nodes = ", ".join(launch.nodes)
-        table.add_row(str(k), launch.variant, "x".join(map(str, launch.grid)), f"{launch.flops / 1e6:.2f}", f"{launch.nbytes / 1e6:.2f}",
-                      Text(nodes if len(nodes) < 60 else nodes[:57] + "..."))
-    console.print(table)
+def _columns(rows: Sequence[Sequence[str]], right: Iterable[int] = ()) -> list[str]:
+    """A line for each row; the cells of all but the last column are padded, those of `right` on the left."""
+    rows = [[one_line(cell) for cell in row] for row in rows]
+    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))] if rows else []
+    cells = ([c.rjust(w) if k in right else c.ljust(w) for k, (c, w) in enumerate(zip(row, widths))] for row in rows)
+    return ["  ".join(row).rstrip() for row in cells]

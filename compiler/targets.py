@@ -79,16 +79,22 @@ def resolve(name: str, device: str | None) -> Target:
     """The target of `--target` and `--device`: by name, or with "auto" that of the device.
 
     Raises:
-        OptionError: no such target.
+        OptionError: no such target, or a device beside one.
         DeviceError: "auto", and there is no such device, or none at all.
     """
     if name != "auto":
+        if device:
+            raise OptionError(f"--device {device} is for --target auto; --target {name} looks at no device: leave out one of them")
         return named(name)
-    from planish.runtime import devices
-
     import pyopencl as cl
 
-    found = devices.find(device)
+    from planish.runtime import devices
+    from planish.runtime.errors import DeviceError
+
+    try:
+        found = devices.find(device)
+    except DeviceError as error:
+        raise DeviceError(f"{error}; to compile for a device that is not here, name a --target: {', '.join(NAMES[1:])}") from None
     return of_device(vendor=f"{found.vendor} {found.platform.name}", is_cpu=bool(found.type & cl.device_type.CPU),
                      units=found.max_compute_units, width=found.native_vector_width_float or found.preferred_vector_width_float,
                      alignment=found.mem_base_addr_align // 8)

@@ -31,7 +31,7 @@ def folder() -> Path | None:
     if chosen:
         return Path(chosen)
     base = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
-    home = Path(os.path.expanduser("~"))  # as it is where there is none, while Path.home raises
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 -- gives "~" where there is none, while Path.home raises
     if base:
         return Path(base) / "planish"
     if not home.is_absolute():
@@ -48,20 +48,27 @@ def build(context: cl.Context, device: cl.Device, name: str, source: str) -> cl.
     cache = folder()
     path = cache / f"{_key(device, source)}.bin" if cache else None
     binary = _read(path) if path else None
-    if binary:
-        try:
-            return cl.Program(context, [device], [binary]).build()
-        except cl.Error:
-            pass  # of another build of the driver: as good as missing
+    program = _load(context, device, name, binary) if binary else None
+    if program:
+        return program
     program = cl.Program(context, source)
     try:
-        program.build(devices=[device], cache_dir=False)
+        program.build(devices=[device], cache_dir=False)  # type: ignore[arg-type]  # False: without pyopencl's own cache
     except cl.Error as error:
         raise DeviceError(f"{device.name.strip()}: the driver cannot build kernel {name}: {_log(error)}") from None
-    binary = program.get_info(cl.program_info.BINARIES)[0]
+    (binary,) = program.get_info(cl.program_info.BINARIES)  # type: ignore[misc]
     if path and binary:
         _write(path, binary)
     return program
+
+
+def _load(context: cl.Context, device: cl.Device, name: str, binary: bytes) -> cl.Program | None:
+    """The program of a binary; None where the driver does not take it, or it lacks the kernel."""
+    try:
+        program = cl.Program(context, [device], [binary]).build()
+        return program if name in str(program.get_info(cl.program_info.KERNEL_NAMES)).split(";") else None
+    except cl.Error:
+        return None
 
 
 def _log(error: cl.Error) -> str:
@@ -118,6 +125,6 @@ def _write(path: Path, payload: bytes) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(MAGIC + hashlib.sha256(payload).digest() + payload)
-        os.replace(name, path)
+        Path(name).replace(path)
     except OSError:
         Path(name).unlink(missing_ok=True)

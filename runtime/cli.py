@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -14,7 +15,7 @@ import numpy as np
 
 from . import profile
 from .devices import describe
-from .errors import InputError, PlanishError
+from .errors import InputError, PlanishError, one_line
 from .plan import Tensor
 from .session import Session, load
 
@@ -37,25 +38,39 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def guarded(call: Callable[[], None], show: Callable[[str], None] = lambda line: print(line, file=sys.stderr)) -> int:
-    """Calls; an error becomes one `error:` line, given to `show`, and a status other than 0."""
+    """Calls; an error becomes one `error:` line, given to `show`, and status 1; an interruption, 130.
+
+    Faults of the program itself (an `AssertionError`, say) keep their traceback. From here on standard output takes every
+    character: those that its encoding lacks are escaped.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         call()
         sys.stdout.flush()
+        return 0
     except PlanishError as error:
-        show(f"error: {one_line(str(error))}")
-        return 1
+        message = str(error)
     except KeyboardInterrupt:
         show("error: interrupted")
         return 130
-    except BrokenPipeError:  # whoever reads the output has seen enough
+    except MemoryError:
+        message = "out of memory"
+    except OSError as error:
+        _give_up_output()
+        if isinstance(error, BrokenPipeError):  # whoever reads the output has seen enough
+            return 1
+        message = f"{error.filename or 'output'}: {error.strerror or error}"
+    show(f"error: {one_line(message)}")
+    return 1
+
+
+def _give_up_output() -> None:
+    """Where standard output takes no more, the rest goes nowhere, so that Python does not complain at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    return 0
-
-
-def one_line(text: str) -> str:
-    """A text on one line, and without control characters: names in it come from model files."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,14 +84,18 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def read_array(path: Path, tensor: Tensor) -> np.ndarray:
-    """The array of an .npy file."""
+    """The array of an .npy file.
+
+    Raises:
+        InputError: it is none, or cannot be read.
+    """
     try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError, MemoryError):
-        array = None
-    if not isinstance(array, np.ndarray):
-        raise InputError(f"input '{tensor.name}': {path} is not an array (.npy)")
-    return array
+        with path.open("rb") as file:
+            return np.lib.format.read_array(file, allow_pickle=False)
+    except OSError as error:
+        raise InputError(f"input '{tensor.name}': {path}: {error.strerror or error}") from None
+    except (ValueError, EOFError, SyntaxError, MemoryError):
+        raise InputError(f"input '{tensor.name}': {path} is not a whole array (.npy)") from None
 
 
 def write_array(path: Path, array: np.ndarray) -> list[Path]:
@@ -109,11 +128,11 @@ def run_plan(options: argparse.Namespace, *, read: Reader = read_array, write: W
         if options.profile:
             print(profile.table(session.profile(inputs)))
     if made_up:
-        print(f"noise as input: {', '.join(map(_shown, made_up))}")
+        print(f"noise as input: {', '.join(map(one_line, made_up))}")
     for name, array in outputs.items():
         numbers = array.size and array.dtype.kind in "fiu"
         span = f" from {array.min():.6g} to {array.max():.6g}, mean {array.mean(dtype=np.float64):.6g}" if numbers else ""
-        print(f"{_shown(name)}: {array.dtype}{list(array.shape)}{span}")
+        print(f"{one_line(name)}: {array.dtype}{list(array.shape)}{span}")
     if options.output:
         _write(options.output, outputs, write)
 
@@ -168,12 +187,6 @@ def _file_name(name: str, taken: set[str]) -> str:
         unique = f"{plain}.{count}"
     taken.add(unique.lower())
     return unique
-
-
-def _shown(name: str) -> str:
-    """A name of the model's, as a terminal can take it."""
-    encoding = sys.stdout.encoding or "utf-8"
-    return one_line(name).encode(encoding, "backslashreplace").decode(encoding)
 
 
 def _count(text: str) -> int:

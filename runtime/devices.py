@@ -42,13 +42,7 @@ def find(selector: Selector = None) -> cl.Device:
     fitting = present.values() if not wanted else _fitting(wanted.strip().lower(), present)
     if fitting:
         return next(iter(fitting))
-    if present:
-        listed = "; ".join(f"{index} {describe(device)}" for index, device in present.items())
-        message = f"no OpenCL device fits '{wanted}'; present: {listed}"
-    else:
-        message = _NO_DEVICE
-    if fixed := drivers.fixed_by_user():
-        message += f" ({fixed} is set: no driver but those it names is looked at)"
+    message = _none_fits(wanted, present)
     raise DeviceError(message if selector or not wanted else f"PLANISH_DEVICE={wanted}: {message}")
 
 
@@ -63,8 +57,25 @@ def describe(device: cl.Device) -> str:
 
 
 def listing() -> str:
-    """A line for each device, the best first, headed by the index that `find` takes."""
-    return "\n".join(f"{index}  {describe(device)}" for index, device in _present().items()) or _NO_DEVICE
+    """A line for each device, the best first, headed by the index that `find` takes.
+
+    Raises:
+        DeviceError: there is none; says what to install.
+    """
+    present = _present()
+    if not present:
+        raise DeviceError(_none_fits("", present))
+    return "\n".join(f"{index}  {describe(device)}" for index, device in present.items())
+
+
+def _none_fits(wanted: str, present: dict[str, cl.Device]) -> str:
+    """What there is instead of a device that fits, or how to come by one."""
+    message = _NO_DEVICE
+    if present:
+        listed = "; ".join(f"{index} {describe(device)}" for index, device in present.items())
+        message = f"no OpenCL device fits '{wanted}'; present: {listed}"
+    fixed = drivers.fixed_by_user()
+    return f"{message} ({fixed} is set: no driver but those it names is looked at)" if fixed else message
 
 
 def _present() -> dict[str, cl.Device]:

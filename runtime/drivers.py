@@ -20,6 +20,8 @@ from pathlib import Path
 
 import pyopencl as cl
 
+from .errors import DeviceError
+
 FIXED_BY_USER = ("OCL_ICD_VENDORS", "OCL_ICD_FILENAMES", "OPENCL_VENDOR_PATH")
 """Whoever sets one of these has chosen the drivers; nothing is added to them."""
 
@@ -34,6 +36,9 @@ def platforms() -> tuple[cl.Platform, ...]:
 
     The PyPI driver can be added only by the process's first query: after someone else's `pyopencl.get_platforms()`
     this returns what that one saw.
+
+    Raises:
+        DeviceError: the loader itself is out of order.
     """
     with _first_reading:
         return _platforms()
@@ -60,10 +65,10 @@ def _platforms() -> tuple[cl.Platform, ...]:
     with _shown(library) if library else nullcontext():
         try:
             return tuple(cl.get_platforms())
-        except cl.LogicError as error:
+        except cl.Error as error:
             if error.code == cl.status_code.PLATFORM_NOT_FOUND_KHR:
                 return ()
-            raise
+            raise DeviceError(f"the OpenCL loader fails: {error}") from None
 
 
 @contextmanager

@@ -10,7 +10,7 @@ The compiler's own errors derive from `PlanishError` too, so one `except` covers
 
 
 class PlanishError(Exception):
-    """Root of the tree; its message is one line, fit to be shown to a user as it is."""
+    """Root of the tree; its message, passed through `one_line`, is fit to be shown to a user."""
 
 
 class DeviceError(PlanishError):
@@ -23,3 +23,8 @@ class PlanError(PlanishError):
 
 class InputError(PlanishError):
     """An input is missing, unknown, or of the wrong shape or dtype; the message says what is accepted."""
+
+
+def one_line(text: str) -> str:
+    """A text on one line, and without control characters: names in it come from model files."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in " ".join(text.splitlines()))

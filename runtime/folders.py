@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import secrets
 import shutil
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,8 +22,9 @@ def replacing(folder: Path) -> Iterator[Path]:
     """Gives an empty folder to fill, which takes the place of `folder` when the block ends.
 
     What `folder` held goes only then, with everything in it. Where the block raises, it stays; where the process is
-    killed, the name holds the old folder, the new one, or (between two renames) nothing. Links are followed: the folder
-    that they lead to is replaced. Scratch folders of writers that were killed are removed in passing.
+    killed, the name holds the old folder or the new one (where the system cannot exchange two folders in one step, for a
+    moment nothing). Links are followed: the folder that they lead to is replaced. Scratch folders of writers that were
+    killed are removed in passing.
 
     Raises:
         OSError: the folder cannot be made, or not be replaced.
@@ -41,21 +44,35 @@ def replacing(folder: Path) -> Iterator[Path]:
 
 def _swap(scratch: Path, folder: Path) -> None:
     """Puts `scratch/new` in the place of `folder`, be there a folder, a file or nothing; others may do so at the same time."""
+    if _exchange(scratch / "new", folder):
+        return
     for attempt in range(10):
         old: Path | None = scratch / f"old{attempt}"
         try:
-            os.rename(folder, scratch / f"old{attempt}")
+            folder.rename(scratch / f"old{attempt}")
         except FileNotFoundError:
             old = None
         try:
-            os.rename(scratch / "new", folder)
+            (scratch / "new").rename(folder)
             return
         except BaseException as error:
             if isinstance(error, OSError) and folder.exists() and attempt < 9:
                 continue  # another writer was faster; its result goes too
             if old and not folder.exists():
-                os.rename(old, folder)
+                old.rename(folder)
             raise
+
+
+def _exchange(one: Path, other: Path) -> bool:
+    """Swaps two paths in one step; False where one is missing, or the system cannot."""
+    if sys.platform != "linux":
+        return False
+    try:
+        renameat2 = ctypes.CDLL(None).renameat2
+    except (OSError, AttributeError):
+        return False
+    here, exchange = -100, 2  # AT_FDCWD, RENAME_EXCHANGE
+    return bool(renameat2(here, os.fsencode(one), here, os.fsencode(other), exchange) == 0)
 
 
 def _clean(parent: Path) -> None:

@@ -236,7 +236,8 @@ def check_free(folder: Path, *, force: bool = False) -> None:
     """
     folder = Path(folder)
     try:
-        if any(Path(kept).resolve().is_relative_to(folder.resolve()) for kept in (".", os.path.expanduser("~"))):
+        home = os.path.expanduser("~")  # noqa: PTH111 -- gives "~" where there is none, while Path.home raises
+        if any(Path(kept).resolve().is_relative_to(folder.resolve()) for kept in (".", home)):
             raise PlanError(f"{folder} holds the current folder or your home; choose another folder")
         if force or not folder.exists():
             return
@@ -253,6 +254,8 @@ def check_free(folder: Path, *, force: bool = False) -> None:
 
 def _document(folder: Path) -> dict[str, Any]:
     path = folder / "plan.json"
+    if folder.is_file():
+        raise PlanError(f"{folder} is a file, and a plan is a folder; `planish compile` makes one of a model")
     if not folder.is_dir():
         raise PlanError(f"no plan at {folder}: there is no such folder; `planish compile MODEL -o {folder}` makes one")
     try:

@@ -131,6 +131,8 @@ def test_no_device(machine: list[SimpleNamespace], monkeypatch: pytest.MonkeyPat
     assert devices.devices() == []
     with pytest.raises(DeviceError, match=r"pip install 'planish\[cpu\]'.*pocl-opencl-icd$"):
         devices.find(selector)
+    with pytest.raises(DeviceError, match=r"pip install 'planish\[cpu\]'"):
+        devices.listing()
     monkeypatch.setenv("OCL_ICD_VENDORS", "none.icd")
     with pytest.raises(DeviceError, match=r"\(OCL_ICD_VENDORS=none\.icd is set"):
         devices.find(selector)
