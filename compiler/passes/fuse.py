@@ -12,29 +12,58 @@ from dataclasses import dataclass, field, replace
 
 from ..ir import Graph, Node, Step
 from ..ops.elementwise import Cast, Elementwise
-from .rewrite import Declined, Event, Fired, describe
+from .rewrite import Event, describe, joined
 
 REACH = 16
 """Ops that may be pending before the result is single again."""
 
+STEPS = 64
+"""Most steps of an epilogue."""
+
+OPERANDS = 32
+"""Most values that a fused node may read; each is an argument of its kernel, and OpenCL grants 128 at least."""
+
 
 @dataclass
 class _Program:
-    """What the epilogue would be: steps, and which result each value is."""
+    """What the epilogue would be.
+
+    Attributes:
+        results: which result each value is.
+        wanted: of results, the readers outside, an output of the model counted as one; those that nobody wants are left out.
+        operands: values from elsewhere.
+    """
 
     steps: list[Step]
     results: dict[str, int]
-    absorbed: list[Node] = field(default_factory=list)
+    wanted: dict[str, int]
+    operands: set[str]
+    absorbed: dict[str, Node] = field(default_factory=dict)
+
+    def absorb(self, graph: Graph, reader: Node) -> None:
+        self.steps.append(Step(reader.op, tuple(self.results.get(v, v) for v in reader.inputs)))
+        for value in reader.operands:
+            if value not in self.results:
+                self.operands.add(value)
+                continue
+            self.wanted[value] -= 1
+            if not self.wanted[value]:
+                del self.wanted[value]
+        self.results[reader.output] = len(self.steps)
+        wanted = _wanted(graph, reader.output)
+        if wanted:
+            self.wanted[reader.output] = wanted
+        self.absorbed[reader.name] = reader
 
 
 def fuse(graph: Graph) -> list[Event]:
-    """Runs the pass; every element-wise op that could not join its producer is reported with the reason."""
+    """Runs the pass; every element-wise op that stays a kernel behind a producer is reported with the reason."""
     events: list[Event] = []
     for name in [n.name for n in graph.nodes()]:
         if graph.has_node(name):
             events += _grow(graph, graph.node(name))
     graph.sweep()
-    return events
+    return [e for e in events if e.fired or graph.has_node(e.node)]
 
 
 def _grow(graph: Graph, node: Node) -> list[Event]:
@@ -42,66 +71,57 @@ def _grow(graph: Graph, node: Node) -> list[Event]:
         return []
     if node.op.view:
         return _declined(graph, node, f"{describe(node.op)} computes nothing, so it has no kernel to join")
-    program = _Program(list(node.epilogue), {node.output: len(node.epilogue)})
+    given = len(node.epilogue)
+    program = _Program(list(node.epilogue), {node.output: given}, {node.output: _wanted(graph, node.output)}, set(node.operands))
     shape = graph.type(node.output).shape
-    committed: _Program | None = None
-    why = ""
-    while len(program.absorbed) - (len(committed.absorbed) if committed else 0) < REACH:
-        step, reason = _next(graph, program, shape)
-        why = why or reason
-        if step is None:
+    committed, why = 0, ""
+    while len(program.absorbed) - committed < REACH:
+        reader, why = _next(graph, program, shape)
+        if reader is None:
             break
-        args = tuple(program.results.get(v, v) for v in step.inputs)
-        program.steps.append(Step(step.op, args))
-        program.results[step.output] = len(program.steps)
-        program.absorbed.append(step)
-        if _wanted_outside(graph, program) == [step.output]:
-            committed = _Program(list(program.steps), dict(program.results), list(program.absorbed))
-    if committed is None:
-        if not program.absorbed:
-            return _declined(graph, node, why)
-        return _declined(graph, node, f"'{node.output}' is also wanted elsewhere")
-    return _commit(graph, node, committed)
+        program.absorb(graph, reader)
+        if list(program.wanted) == [reader.output]:
+            committed = len(program.absorbed)
+    pending = len(program.absorbed) > committed
+    absorbed = list(program.absorbed.values())[:committed]
+    if absorbed:
+        node = _commit(graph, node, absorbed, program.steps[: given + committed])
+    fused = [Event("fuse", n.name, describe(n.op), True, f"joined {node.name} ({describe(node.op)})") for n in absorbed]
+    return fused + _declined(graph, node, f"'{node.output}' is also wanted elsewhere" if pending else why)
 
 
 def _next(graph: Graph, program: _Program, shape: tuple[int, ...]) -> tuple[Node | None, str]:
-    """The first element-wise reader of the program's results that can join, and why another could not."""
+    """The first element-wise reader of the program's results that can join, or why none can."""
     why = ""
-    taken = {n.name for n in program.absorbed}
-    readers = {c.name: c for v in program.results for c in graph.consumers(v) if c.name not in taken}
+    readers = {c.name: c for v in program.wanted for c in graph.consumers(v) if c.name not in program.absorbed}
     for reader in sorted(readers.values(), key=lambda n: (n.position, n.name)):
-        if not isinstance(reader.op, Elementwise | Cast) or len(reader.outputs) != 1:
+        if not isinstance(reader.op, Elementwise | Cast):
             continue
         if reader.epilogue:
-            why = f"{reader.name} has an epilogue of its own"
+            why = why or f"{reader.name} has an epilogue of its own"
         elif graph.type(reader.output).shape != shape:
-            why = f"{reader.name} broadcasts it to a larger shape"
+            why = why or f"{reader.name} broadcasts it to a larger shape"
+        elif len(program.steps) >= STEPS:
+            why = why or f"the epilogue has {STEPS} steps already"
+        elif len(program.operands.union(reader.operands).difference(program.results)) > OPERANDS:
+            why = why or f"the kernel would read more than {OPERANDS} values"
         else:
-            return reader, why
+            return reader, ""
     return None, why
 
 
-def _wanted_outside(graph: Graph, program: _Program) -> list[str]:
-    """The results that are read by something else than the program, or are outputs of the model."""
-    inside = {n.name for n in program.absorbed}
-    return [v for v in program.results if graph.is_output(v) or any(c.name not in inside for c in graph.consumers(v))]
+def _wanted(graph: Graph, value: str) -> int:
+    return len(graph.consumers(value)) + graph.is_output(value)
 
 
-def _commit(graph: Graph, node: Node, program: _Program) -> list[Event]:
-    last = program.absorbed[-1]
-    sources = tuple(dict.fromkeys(s for n in (node, *program.absorbed) for s in n.sources))
-    for absorbed in program.absorbed:
-        graph.remove_node(absorbed.name)
-    fused = replace(node, outputs=last.outputs, epilogue=tuple(program.steps), sources=sources)
-    graph.replace_node(node, fused)
-    return [
-        Event("fuse", n.name, describe(n.op), True, Fired(f"joined {node.name} ({describe(node.op)})").what)
-        for n in program.absorbed
-    ]
+def _commit(graph: Graph, node: Node, absorbed: list[Node], steps: list[Step]) -> Node:
+    for reader in absorbed:
+        graph.remove_node(reader.name)
+    return graph.replace_node(node, replace(node, outputs=absorbed[-1].outputs, epilogue=tuple(steps), sources=joined(node, *absorbed)))
 
 
 def _declined(graph: Graph, node: Node, why: str) -> list[Event]:
     readers = [c for c in graph.consumers(node.output) if isinstance(c.op, Elementwise | Cast)]
     if not readers or not why:
         return []
-    return [Event("fuse", readers[0].name, describe(readers[0].op), False, Declined(f"could not join {node.name}: {why}").why)]
+    return [Event("fuse", readers[0].name, describe(readers[0].op), False, f"could not join {node.name}: {why}")]

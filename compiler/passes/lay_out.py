@@ -26,10 +26,11 @@ def lay_out(graph: Graph, target: Target) -> list[Event]:
             events += _place_parts(graph, node)
         elif isinstance(node.op, Reshape | Transpose):
             events += _write_through(graph, node)
+    copies: dict[tuple[str, Layout], str] = {}
     for node in graph.nodes():
         if isinstance(node.op, Reshape | Slice):
             events += _view(graph, node)
-        events += _supply(graph, node, target.lanes)
+        events += _supply(graph, node, target.lanes, copies)
     return events
 
 
@@ -69,7 +70,8 @@ def is_view(graph: Graph, node: Node) -> bool:
     if (source.home or source.name) != (result.home or result.name):
         return False
     if isinstance(node.op, Transpose):
-        return source.layout is not None and result.layout == _transposed(source.layout, node.op.perm)
+        layout = source.layout
+        return layout is not None and layout.axis is None and result.layout == _transposed(layout, node.op.perm)
     return isinstance(node.op, Reshape | Slice) and view_layout(graph, node) == result.layout
 
 
@@ -135,7 +137,7 @@ def _place_parts(graph: Graph, node: Node) -> list[Event]:
     assert layout is not None
     root = whole.home or whole.name
     start = 0
-    inputs: list[str] = []
+    inputs: dict[str, None] = {}
     for k, name in enumerate(node.inputs):
         extent = graph.type(name).shape[axis]
         step = start // layout.lanes if axis == layout.axis else start
@@ -147,7 +149,7 @@ def _place_parts(graph: Graph, node: Node) -> list[Event]:
             name = copy
         else:
             events.append(Event("place", node.name, "Concat", True, f"operand {k}, '{name}', is written in its place"))
-        inputs.append(name)
+        inputs[name] = None
         _set(graph, name, place, root)
     if tuple(inputs) != node.inputs:
         graph.replace_node(node, replace(node, inputs=tuple(inputs)))
@@ -188,8 +190,8 @@ def _view(graph: Graph, node: Node) -> list[Event]:
     return [Event("place", node.name, describe(node.op), True, f"'{result.name}' is a view of '{source.name}'")]
 
 
-def _supply(graph: Graph, node: Node, lanes: int) -> list[Event]:
-    """Puts a copy in front of an op that cannot read its operand as it lies."""
+def _supply(graph: Graph, node: Node, lanes: int, copies: dict[tuple[str, Layout], str]) -> list[Event]:
+    """Puts a copy in front of an op that cannot read its operand as it lies, or takes the one made for another reader."""
     if not node.inputs or not node.inputs[0]:
         return []
     name = node.inputs[0]
@@ -208,21 +210,18 @@ def _supply(graph: Graph, node: Node, lanes: int) -> list[Event]:
         wanted = Layout.linear(shape)
     else:
         return []
-    for reader in graph.consumers(name):
-        if isinstance(reader.op, Copy) and graph.value(reader.output).layout == wanted and not graph.value(reader.output).home:
-            copy = reader.output
-            break
-    else:
+    copy = copies.get((name, wanted))
+    if copy is None:
         producer = graph.producer(name)
-        copy = graph.emit(Copy(), name, like=replace(producer or node, sources=()), hint=name)
+        copy = copies[name, wanted] = graph.emit(Copy(), name, like=replace(producer or node, sources=()), hint=name)
         _set(graph, copy, wanted)
     graph.replace_node(node, replace(node, inputs=(copy, *node.inputs[1:])))
-    return [Event("place", node.name, describe(node.op), False, f"'{name}' is copied to {wanted}: {describe(node.op)} cannot read {layout}")]
+    op = describe(node.op)
+    return [Event("place", node.name, op, False, f"'{name}' is copied to {wanted}: {op} cannot read {layout}")]
 
 
-def _transposed(layout: Layout, perm: tuple[int, ...]) -> Layout | None:
-    if layout.axis is not None:
-        return None
+def _transposed(layout: Layout, perm: tuple[int, ...]) -> Layout:
+    """Where the elements lie under permuted axes, of a strided layout."""
     return Layout(tuple(layout.strides[d] for d in perm), layout.offset)
 
 

@@ -22,7 +22,7 @@ def prune_no_op(graph: Graph, node: Node) -> Outcome:
     """Identity, dropout, reshape to the same shape, slice of everything, pad by nothing, concatenation of one, …"""
     value = node.inputs[0]
     x, y = graph.type(value), graph.type(node.output)
-    if node.epilogue or x != y or not _changes_nothing(graph, node):
+    if x != y or not _changes_nothing(graph, node):
         return None
     bypass(graph, node, value)
     return Fired("pruned")
@@ -49,15 +49,20 @@ def _changes_nothing(graph: Graph, node: Node) -> bool:
         case Pool2D():
             return tuple(op.kernel) == (1, 1) and not any(map(any, op.pads))
         case Resize2D():
-            return True
+            return all(_stays(*op.taps(axis, extent)) for axis, extent in enumerate(graph.type(node.output).shape[1:3]))
     return False
+
+
+def _stays(index: np.ndarray, weight: np.ndarray) -> bool:
+    """Whether a resampling takes every position from itself."""
+    return bool(np.all((weight == 0) | (index == np.arange(len(index))[:, None])))
 
 
 @rule(Elementwise)
 def prune_repeated(graph: Graph, node: Node) -> Outcome:
     """relu(relu(x)) -> relu(x), and clip after relu where the bounds allow -> clip."""
     before = graph.producer(node.inputs[0])
-    if before is None or not isinstance(before.op, Elementwise) or before.epilogue:
+    if before is None or not isinstance(before.op, Elementwise):
         return None
     if node.op == before.op and node.op.fn in IDEMPOTENT:
         bypass(graph, node, before.output)

@@ -7,7 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import GraphError
 from ..ir import Graph, Node
+
+FUEL = 100
+"""Changes a rule may make for each node of the graph; more can only mean that rules undo one another."""
 
 
 @dataclass(frozen=True)
@@ -61,9 +65,16 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> list[Event]:
     """Applies rules until none fires, then sweeps what nothing depends on any more.
 
     Every change puts the nodes it made, and their neighbours, back in the queue: the work is proportional to the graph and
-    to the number of rules that fire.
+    to the number of rules that fire. Rules speak of graphs before fusion.
+
+    Raises:
+        GraphError: a node has an epilogue already, or the rules go on for ever.
     """
+    fused = next((n for n in graph.nodes() if n.epilogue), None)
+    if fused:
+        raise GraphError(f"node '{fused.name}' has an epilogue; rules come before fusion")
     events: list[Event] = []
+    fuel = FUEL * (len(graph) + 1)
     declined: dict[tuple[str, str], Event] = {}
     queue = deque(n.name for n in graph.nodes())
     queued = set(queue)
@@ -82,6 +93,8 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> list[Event]:
             if isinstance(outcome, Declined):
                 declined[r.name, name] = Event(r.name, name, op, False, outcome.why)
             elif outcome:
+                if len(events) == fuel:
+                    raise GraphError(f"rule {r.name} goes on for ever at node '{name}'")
                 events.append(Event(r.name, name, op, True, outcome.what))
                 declined.pop((r.name, name), None)
                 for near in _neighbourhood(graph):
@@ -119,6 +132,11 @@ def substitute(graph: Graph, node: Node, op: Any, *inputs: str) -> None:
     """Puts a new op in a node's place, with the same result."""
     value = graph.emit(op, *inputs, like=node)
     bypass(graph, node, value)
+
+
+def joined(*nodes: Node) -> tuple[str, ...]:
+    """The source nodes of a node that stands for several."""
+    return tuple(dict.fromkeys(s for n in nodes for s in n.sources))
 
 
 def describe(op: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,18 +10,20 @@ import numpy as np
 from ..ir import Graph, Node
 from ..ops.conv import Conv2D
 from ..ops.conv_transpose import ConvTranspose2D
-from ..ops.elementwise import Elementwise
+from ..ops.elementwise import Cast, Elementwise
 from ..ops.matmul import MatMul
 from ..ops.movement import Concat, Pad, Reshape, Slice
+from ..ops.padding import Pads
 from ..ops.pool import Pool2D
-from .rewrite import Declined, Fired, Outcome, rule, substitute
+from ..ops.reduce import Reduce
+from .rewrite import Declined, Fired, Outcome, joined, rule, substitute
 
 
 @rule(Conv2D, Pool2D)
 def merge_padding(graph: Graph, node: Node) -> Outcome:
     """Padding with zeros, in front of a convolution or of an average that counts them -> the op's own padding."""
     before = graph.producer(node.inputs[0])
-    if before is None or not isinstance(before.op, Pad) or before.epilogue:
+    if before is None or not isinstance(before.op, Pad):
         return None
     pad = before.op
     if pad.mode != "constant" or pad.value != 0:
@@ -30,23 +33,26 @@ def merge_padding(graph: Graph, node: Node) -> Outcome:
     if min(min(p) for p in pad.pads) < 0:
         return Declined("it cuts")
     op = node.op
+    margin = pad.pads[1:3]
     if isinstance(op, Pool2D):
         if op.kind != "average":
             return Declined("zeros could exceed a maximum")
-        if any(map(any, op.pads)) and not op.count_pads:
-            return Declined("the average leaves its own padding out")
-        op = replace(op, count_pads=True)
-    pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(op.pads, pad.pads[1:3]))
-    graph.replace_node(node, replace(node, op=replace(op, pads=pads), inputs=(before.inputs[0], *node.inputs[1:]),
-                                     sources=tuple(dict.fromkeys((*before.sources, *node.sources)))))
+        op = replace(op, counted=_wider(op.counted, margin))
+    op = replace(op, pads=_wider(op.pads, margin))
+    graph.replace_node(node, replace(node, op=op, inputs=(before.inputs[0], *node.inputs[1:]), sources=joined(before, node)))
     return Fired(f"padding {before.name} merged")
+
+
+def _wider(pads: Pads, margin: Sequence[tuple[int, int]]) -> Pads:
+    top, left = ((a + c, b + d) for (a, b), (c, d) in zip(pads, margin))
+    return top, left
 
 
 @rule(Pool2D)
 def pool_to_slice(graph: Graph, node: Node) -> Outcome:
     """A 1x1 window that only strides -> slice."""
     op: Pool2D = node.op
-    if tuple(op.kernel) != (1, 1) or tuple(op.stride) == (1, 1) or any(map(any, op.pads)) or len(node.outputs) > 1:
+    if tuple(op.kernel) != (1, 1) or tuple(op.stride) == (1, 1) or any(map(any, op.pads)):
         return None
     shape = graph.type(node.output).shape
     substitute(graph, node, Slice((0, 0, 0, 0), shape, (1, *op.stride, 1)), node.inputs[0])
@@ -57,11 +63,10 @@ def pool_to_slice(graph: Graph, node: Node) -> Outcome:
 def conv_to_matmul(graph: Graph, node: Node) -> Outcome:
     """A convolution that sees the whole of its input once is a fully connected layer."""
     op: Conv2D = node.op
-    x, w = graph.type(node.inputs[0]).shape, graph.constant(node.inputs[1])
-    y = graph.type(node.output).shape
-    if y[1:3] != (1, 1) or x[1:3] != w_shape(w) or op.groups != 1 or any(map(any, op.pads)) or node.epilogue:
+    w = graph.constant(node.inputs[1])
+    if w is None or op.groups != 1 or any(map(any, op.pads)) or graph.type(node.inputs[0]).shape[1:3] != w.shape[1:3]:
         return None
-    assert w is not None
+    y = graph.type(node.output).shape
     n, o = y[0], y[3]
     rows = graph.emit(Reshape((n, w[0].size)), node.inputs[0], like=node)
     product = graph.emit(MatMul(), rows, graph.add_constant(w.reshape(o, -1).T, node.inputs[1]), like=node)
@@ -69,8 +74,15 @@ def conv_to_matmul(graph: Graph, node: Node) -> Outcome:
     return Fired("turned into a fully connected layer: its window is the whole image")
 
 
-def w_shape(w: np.ndarray | None) -> tuple[int, ...]:
-    return w.shape[1:3] if w is not None else ()
+@rule(Conv2D)
+def conv_to_scale(graph: Graph, node: Node) -> Outcome:
+    """A depthwise convolution of one pixel is a multiplication per channel."""
+    op: Conv2D = node.op
+    w = graph.constant(node.inputs[1])
+    if w is None or w.shape != (op.groups, 1, 1, 1) or tuple(op.stride) != (1, 1) or any(map(any, op.pads)):
+        return None
+    substitute(graph, node, Elementwise("mul"), node.inputs[0], graph.add_constant(w.reshape(-1), node.inputs[1]))
+    return Fired("turned into a multiplication: its window is one pixel, of one channel")
 
 
 @rule(ConvTranspose2D)
@@ -115,8 +127,6 @@ def concat_to_pad(graph: Graph, node: Node) -> Outcome:
 def square(graph: Graph, node: Node) -> Outcome:
     """x * x and x ** 2 -> square(x)."""
     op: Elementwise = node.op
-    if node.epilogue:
-        return None
     exponent = graph.constant(node.inputs[1]) if op.fn == "pow" else None
     same = op.fn == "mul" and node.inputs[0] == node.inputs[1]
     if not same and not (exponent is not None and exponent.size == 1 and exponent.reshape(()) == 2):
@@ -127,4 +137,43 @@ def square(graph: Graph, node: Node) -> Outcome:
     return Fired("turned into a square")
 
 
-RULES = (merge_padding, pool_to_slice, transposed_to_conv, conv_to_matmul, concat_to_pad, square)
+@rule(Reduce)
+def reduce_to_reshape(graph: Graph, node: Node) -> Outcome:
+    """A reduction along axes of extent 1 combines nothing."""
+    shape = graph.type(node.inputs[0]).shape
+    if any(shape[a] != 1 for a in node.op.axes):
+        return None
+    substitute(graph, node, Reshape(graph.type(node.output).shape), node.inputs[0])
+    return Fired("turned into a reshape: its axes have extent 1")
+
+
+@rule(Elementwise, Cast)
+def sink_reshape(graph: Graph, node: Node) -> Outcome:
+    """op(reshape(x), c) -> reshape(op(x, c)), which lets op join the kernel that computes x."""
+    before = [graph.producer(v) for v in node.inputs]
+    first = next((b for b in before if b is not None and isinstance(b.op, Reshape)), None)
+    if first is None:
+        return None
+    kernel = graph.producer(first.inputs[0])
+    if kernel is None or kernel.op.view:
+        return None
+    old, new = graph.type(first.inputs[0]).shape, graph.type(first.output).shape
+    if graph.type(node.output).shape != new:
+        return Declined("it broadcasts the reshape before it to a larger shape")
+    inputs = []
+    for value, producer in zip(node.inputs, before):
+        data = graph.constant(value)
+        if data is not None and data.size == 1:
+            inputs.append(graph.add_constant(data.reshape(()), value))
+        elif data is not None and data.shape[-1] == data.size == old[-1] == new[-1]:
+            inputs.append(graph.add_constant(data.reshape(-1), value))
+        elif producer is not None and isinstance(producer.op, Reshape) and graph.type(producer.inputs[0]).shape == old:
+            inputs.append(producer.inputs[0])
+        else:
+            return Declined(f"operand '{value}' has no counterpart before the reshape")
+    substitute(graph, node, Reshape(new), graph.emit(node.op, *inputs, like=node))
+    return Fired("moved in front of the reshape before it")
+
+
+RULES = (merge_padding, pool_to_slice, transposed_to_conv, conv_to_scale, conv_to_matmul, concat_to_pad, square, reduce_to_reshape,
+         sink_reshape)

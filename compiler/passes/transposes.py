@@ -6,6 +6,8 @@ transpose is rewritten to work on the operand as it was (`Op.permuted`), and the
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from ..ir import Graph, Node
@@ -19,7 +21,7 @@ from .rewrite import Declined, Fired, Outcome, bypass, rule, substitute
 def cancel(graph: Graph, node: Node) -> Outcome:
     """transpose(transpose(x)) -> transpose(x), or x."""
     before = graph.producer(node.inputs[0])
-    if before is None or not isinstance(before.op, Transpose) or before.epilogue:
+    if before is None or not isinstance(before.op, Transpose):
         return None
     perm = tuple(before.op.perm[d] for d in node.op.perm)
     if perm == tuple(range(len(perm))):
@@ -43,25 +45,20 @@ def to_reshape(graph: Graph, node: Node) -> Outcome:
 @rule(Op)
 def sink(graph: Graph, node: Node) -> Outcome:
     """op(transpose(x)) -> transpose(op'(x))."""
-    if not node.inputs or isinstance(node.op, Transpose) or len(node.outputs) != 1 or node.epilogue:
-        return None
-    perms = [_perm(graph, v) for v in node.inputs]
-    perm = next((p for p in perms if p), None)
-    if perm is None:
+    if not node.inputs or isinstance(node.op, Transpose) or len(node.outputs) != 1:
         return None
     many = isinstance(node.op, Elementwise | Cast | Concat)
-    if not many and perms[0] is None:
+    moved = _elements(graph, node.inputs if many else node.inputs[:1])
+    perm = max((p for p in moved if p), key=lambda p: moved[p], default=None)
+    if perm is None:
         return None
-    perm = perm if many else perms[0]
-    assert perm is not None
     found = node.op.permuted(perm, [graph.type(v) if v else None for v in node.inputs])
     if found is None:
         return Declined(f"{type(node.op).__name__} does not commute with the transpose before it")
     op, after = found
     if many:
-        computed = [p for p, v in zip(perms, node.inputs) if graph.constant(v) is None]
-        if 2 * sum(p == perm for p in computed) < len(computed):
-            return Declined("most of its operands are not transposed alike")
+        if 2 * moved[perm] <= sum(moved.values()):
+            return Declined("no more than half of what it reads is transposed alike")
         if any(graph.type(v).rank != len(perm) and graph.constant(v) is None for v in node.inputs):
             return Declined("an operand of another rank broadcasts over the transposed axes")
         if graph.type(node.output).rank != len(perm):
@@ -75,9 +72,19 @@ def sink(graph: Graph, node: Node) -> Outcome:
     return Fired("transpose moved behind it")
 
 
+def _elements(graph: Graph, values: Iterable[str]) -> dict[Perm | None, int]:
+    """Of the values that are computed: the elements under each permutation, None for those that no transpose gives."""
+    moved: dict[Perm | None, int] = {}
+    for value in values:
+        if value and graph.constant(value) is None:
+            perm = _perm(graph, value)
+            moved[perm] = moved.get(perm, 0) + graph.type(value).size
+    return moved
+
+
 def _perm(graph: Graph, value: str) -> Perm | None:
-    producer = graph.producer(value) if value else None
-    return producer.op.perm if producer and isinstance(producer.op, Transpose) and not producer.epilogue else None
+    producer = graph.producer(value)
+    return producer.op.perm if producer and isinstance(producer.op, Transpose) else None
 
 
 def _untransposed(graph: Graph, node: Node, value: str, perm: Perm) -> str:

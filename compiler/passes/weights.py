@@ -21,7 +21,7 @@ from ..ops.conv import Conv2D
 from ..ops.conv_transpose import ConvTranspose2D
 from ..ops.elementwise import Elementwise
 from ..ops.matmul import MatMul
-from .rewrite import Declined, Fired, Outcome, bypass, rule, substitute
+from .rewrite import Declined, Fired, Outcome, bypass, joined, rule, substitute
 
 WEIGHTED = (Conv2D, ConvTranspose2D, MatMul)
 
@@ -29,7 +29,7 @@ WEIGHTED = (Conv2D, ConvTranspose2D, MatMul)
 @rule(Elementwise)
 def canonical_arithmetic(graph: Graph, node: Node) -> Outcome:
     """x - c -> x + (-c), x / c -> x * (1/c), c + x -> x + c: behind a convolution, for the rules below."""
-    if node.op.fn not in ("sub", "div", "add", "mul") or node.epilogue:
+    if node.op.fn not in ("sub", "div", "add", "mul"):
         return None
     left, right = (graph.constant(v) for v in node.inputs)
     if node.op.fn in ("add", "mul") and left is not None and right is None:
@@ -37,9 +37,10 @@ def canonical_arithmetic(graph: Graph, node: Node) -> Outcome:
         return Fired("operands swapped")
     if right is None or right.dtype.kind != "f" or node.op.fn in ("add", "mul") or _weighted(graph, node.inputs[0]) is None:
         return None
-    if node.op.fn == "div" and not np.all(np.isfinite(1 / right)):
-        return Declined("the divisor has zeros")
-    turned = -right if node.op.fn == "sub" else (1 / right).astype(right.dtype)
+    with np.errstate(divide="ignore", over="ignore"):
+        turned = -right if node.op.fn == "sub" else np.reciprocal(right)
+    if not np.all(np.isfinite(turned)):
+        return Declined("the divisor has numbers whose inverse is not finite")
     op = Elementwise("add" if node.op.fn == "sub" else "mul")
     substitute(graph, node, op, node.inputs[0], graph.add_constant(turned, node.inputs[1]))
     return Fired(f"turned into {op.fn}")
@@ -48,11 +49,11 @@ def canonical_arithmetic(graph: Graph, node: Node) -> Outcome:
 @rule(Elementwise)
 def scale_into_weights(graph: Graph, node: Node) -> Outcome:
     """conv(x, W) * s -> conv(x, s W)."""
-    if node.op.fn != "mul" or node.epilogue:
+    if node.op.fn != "mul":
         return None
     scale = graph.constant(node.inputs[1])
     conv = graph.producer(node.inputs[0])
-    if scale is None or conv is None or not isinstance(conv.op, WEIGHTED) or conv.epilogue:
+    if scale is None or conv is None or not isinstance(conv.op, WEIGHTED):
         return None
     weights = graph.constant(conv.inputs[1])
     if weights is None:
@@ -65,7 +66,7 @@ def scale_into_weights(graph: Graph, node: Node) -> Outcome:
         return Declined(f"{conv.name} is also read elsewhere")
     scaled = weights * (per_channel if isinstance(conv.op, MatMul) else per_channel.reshape(-1, 1, 1, 1))
     inputs = (conv.inputs[0], graph.add_constant(scaled.astype(weights.dtype), conv.inputs[1]), *conv.inputs[2:])
-    graph.replace_node(conv, replace(conv, inputs=inputs, sources=_joined(conv, node)))
+    graph.replace_node(conv, replace(conv, inputs=inputs, sources=joined(conv, node)))
     bypass(graph, node, conv.output)
     return Fired(f"folded into the weights of {conv.name}")
 
@@ -73,10 +74,10 @@ def scale_into_weights(graph: Graph, node: Node) -> Outcome:
 @rule(Elementwise)
 def reorder_bias(graph: Graph, node: Node) -> Outcome:
     """(y + b) * s -> y * s + b s, and (y + b) + t -> y + (b + t), for y = conv(…)."""
-    if node.op.fn not in ("mul", "add") or node.epilogue:
+    if node.op.fn not in ("mul", "add"):
         return None
     before = graph.producer(node.inputs[0])
-    if before is None or before.op != Elementwise("add") or before.epilogue or _weighted(graph, before.inputs[0]) is None:
+    if before is None or before.op != Elementwise("add") or _weighted(graph, before.inputs[0]) is None:
         return None
     number, bias = graph.constant(node.inputs[1]), graph.constant(before.inputs[1])
     if number is None or bias is None or graph.type(node.output) != graph.type(before.output):
@@ -96,7 +97,7 @@ def scale_before_conv(graph: Graph, node: Node) -> Outcome:
     """conv(x * r, W) -> conv(x, W r)."""
     before = graph.producer(node.inputs[0])
     weights = graph.constant(node.inputs[1])
-    if before is None or before.op != Elementwise("mul") or before.epilogue or weights is None:
+    if before is None or before.op != Elementwise("mul") or weights is None:
         return None
     scale = graph.constant(before.inputs[1])
     x = graph.type(before.inputs[0])
@@ -111,7 +112,7 @@ def scale_before_conv(graph: Graph, node: Node) -> Outcome:
     rows = per_channel.reshape(groups, per_in).repeat(weights.shape[0] // groups, axis=0)
     scaled = (weights * rows[:, None, None, :]).astype(weights.dtype)
     inputs = (before.inputs[0], graph.add_constant(scaled, node.inputs[1]))
-    graph.replace_node(node, replace(node, inputs=inputs, sources=_joined(before, node)))
+    graph.replace_node(node, replace(node, inputs=inputs, sources=joined(before, node)))
     return Fired(f"scale {before.name} folded into its weights")
 
 
@@ -125,19 +126,16 @@ def _per_channel(array: np.ndarray, rank: int, channels: int) -> np.ndarray | No
 
 
 def _weighted(graph: Graph, value: str) -> Node | None:
-    """The convolution or product that gives a value, through the arithmetic that these rules move."""
+    """The convolution or product that gives a value, through a bias and a scale at most."""
     node = graph.producer(value)
-    while node is not None and isinstance(node.op, Elementwise) and node.op.fn in ("add", "mul") and graph.constant(node.inputs[1]) is not None:
-        node = graph.producer(node.inputs[0])
+    for _ in ("bias", "scale"):
+        if node is not None and node.op in (Elementwise("add"), Elementwise("mul")) and graph.constant(node.inputs[1]) is not None:
+            node = graph.producer(node.inputs[0])
     return node if node is not None and isinstance(node.op, WEIGHTED) else None
 
 
 def _single_use(graph: Graph, value: str) -> bool:
     return len(graph.consumers(value)) == 1 and not graph.is_output(value)
-
-
-def _joined(*nodes: Node) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(s for n in nodes for s in n.sources))
 
 
 RULES = (canonical_arithmetic, scale_into_weights, reorder_bias, scale_before_conv)
