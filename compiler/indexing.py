@@ -40,8 +40,21 @@ def elements(shape: Sequence[int]) -> Callable[[Index], Index]:
     return lambda at: unravel(at[2], shape) if shape else ("0",)
 
 
-def compute_type(dtype: np.dtype) -> str:
-    """The C type that holds an element while computing."""
+def extremes(dtype: np.dtype) -> tuple[str, str]:
+    """The least and the greatest number of a type, as C constants."""
     if dtype.kind == "f":
-        return "float"
-    return {"int64": "long", "uint64": "ulong", "uint32": "uint"}.get(dtype.name, "int")
+        return "-INFINITY", "INFINITY"
+    if dtype.kind == "b":
+        return "0", "1"
+    if dtype.name in ("int32", "int64"):
+        name = "INT" if dtype.name == "int32" else "LONG"
+        return f"{name}_MIN", f"{name}_MAX"
+    info = np.iinfo(dtype)
+    return str(info.min), f"{info.max}{'ul' if dtype.kind == 'u' else ''}"
+
+
+def combine(kind: str, dtype: np.dtype) -> str:
+    """The expression of the larger ("max") or the smaller ("min") of `a` and `b`, NaN where one of them is NaN."""
+    if dtype.kind != "f":
+        return f"{kind}(a, b)"
+    return f"((a) {'>' if kind == 'max' else '<'} (b) | (a) != (a) ? (a) : (b))"

@@ -69,9 +69,10 @@ class Kernel:
         lanes: width of the vectors that reach the epilogue, along the last axis of the result.
         flops: arithmetic operations; nbytes: bytes of activations, weights and results that it has to move at least.
         cost: predicted time in microseconds.
+        gather: of a movement of data, from the coordinates of the result to those of the operand; fill: what lies outside.
+        groups: neighbouring axes of the result that the kernel walks as one; () where it walks the buffer as it is.
         place: from the (n, y, x, channel) that a template gives to its epilogue to the coordinates of the result, where
             these are not the same.
-        space: for the `map` template: the extents it iterates over (see `planish.compiler.kernels.elementwise`).
     """
 
     template: str
@@ -140,7 +141,7 @@ class Site:
         if self.constant(index) is not None:
             array, layout = self.constant(index), view.layout
             assert array is not None
-            return self.pack(name, lambda: layout.pack(array))
+            return Read(name, Pack(lambda: layout.pack(array)), view.storage)
         return Read(name, view, view.storage)
 
     def pack(self, name: str, make: Callable[[], np.ndarray]) -> Read:

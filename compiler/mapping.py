@@ -24,26 +24,23 @@ def elementwise(site: Site) -> Sequence[Kernel]:
     y = views[-1]
     if _is_flat(site, views):
         groups: Groups = ()
-        extent = y.layout.span(y.shape) - y.layout.offset
-        lanes = min(site.target.lanes, _power_of_two(extent))
-        grid = _grid((extent,), lanes)
+        shape: tuple[int, ...] = (y.layout.span(y.shape) - y.layout.offset,)
+        lanes = _lanes(merged(y, groups, y.type.rank), shape[-1], site.target.lanes)
     else:
         groups = merge_axes(y.shape, views)
         shape = tuple(prod(y.shape[d] for d in g) for g in groups)
         lanes = _lanes(y, shape[-1], site.target.lanes)
-        grid = _grid(shape, lanes)
     steps = len(site.node.epilogue) + 1
-    return [_kernel(site, lanes, grid, groups=groups, reads=(), flops=steps * y.type.size)]
+    return [_kernel(site, lanes, shape, groups=groups, reads=(), flops=steps * y.type.size)]
 
 
-def gathered(site: Site, gather: Gather, fill: float = 0.0, index: int = 0) -> Sequence[Kernel]:
-    """The kernel of a data movement: each element of the result is one of the operand, or `fill`.
+def gathered(site: Site, gather: Gather, fill: float = 0.0) -> Sequence[Kernel]:
+    """The kernel of a data movement: each element of the result is one of operand 0, or `fill`.
 
     Args:
         gather: from coordinates of the result to those of the operand.
-        index: which operand of the node is moved.
     """
-    x, y = site.input(index), site.output
+    x, y = site.input(0), site.output
     groups = tuple((d,) for d in range(y.type.rank)) or ((),)
     last = y.shape[-1] if y.shape else 1
     lanes = 1
@@ -54,35 +51,34 @@ def gathered(site: Site, gather: Gather, fill: float = 0.0, index: int = 0) -> S
         source, inside = gather(coordinates)
         if source[-1] == coordinates[-1] and coordinates[-1] not in (inside or ""):
             lanes = min(site.target.lanes, _power_of_two(last))
-    reads = (site.read("x", index),)
-    shape = y.shape or (1,)
-    return [_kernel(site, lanes, _grid(shape, lanes), groups=groups, reads=reads, gather=gather, fill=fill,
+    return [_kernel(site, lanes, y.shape or (1,), groups=groups, reads=(site.read("x", 0),), gather=gather, fill=fill,
                     flops=len(site.node.epilogue) * y.type.size)]
 
 
-def preserves_zero(site: Site) -> bool:
-    """Whether the element-wise work of a node turns zeros into zero, so that padded lanes stay zero by themselves."""
-    node = site.node
-    spread = [v for v in node.operands if site.graph.type(v).shape[-1:] in ((), (1,))]
+def preserves_zero(site: Site, kernel: Kernel | None = None) -> bool:
+    """Whether the padded lanes of a node's result are zero by themselves where those of its operands are.
 
-    def result(number: float) -> np.ndarray:
-        """Of zeros, where operands that broadcast along the last axis are `number` or what they are known to be."""
-        given = {v: np.zeros((), site.graph.type(v).dtype) for v in node.operands}
-        for v in spread:
-            data = site.graph.constant(v)
-            known = data is not None and data.size == 1
-            given[v] = data.reshape(()) if known and data is not None else np.asarray(number).astype(given[v].dtype)
-        results: list[np.ndarray] = []
-        if is_elementwise(node):
-            results.append(node.op.reference(*(given[v] for v in node.inputs))[0])
-        else:
-            results.append(np.zeros((), site.graph.type(node.output).dtype))
-        for step in node.epilogue:
-            results.append(step.op.reference(*(results[a] if isinstance(a, int) else given[a] for a in step.args))[0])
-        return results[-1]
-
-    with np.errstate(all="ignore"):
-        return bool(result(0) == 0 and result(1.25) == 0)
+    Args:
+        kernel: the one that computes it; without, an element-wise one.
+    """
+    node, graph = site.node, site.graph
+    lanes = {v: np.zeros((), graph.type(v).dtype) for v in node.operands}
+    for v in node.operands if is_elementwise(node) else [a for s in node.epilogue for a in s.args if isinstance(a, str)]:
+        data = graph.constant(v)
+        if data is not None and data.size == 1:
+            lanes[v] = data.reshape(())
+        elif graph.type(v).shape[-1:] in ((), (1,)):
+            return False
+    if kernel and kernel.gather and (kernel.fill or graph.type(node.inputs[0]).shape[-1:] != site.output.shape[-1:]):
+        return False
+    if is_elementwise(node):
+        results = [node.op.reference(*(lanes[v] for v in node.inputs))[0]]
+    else:
+        types = (graph.type(v) if v else None for v in node.inputs)
+        results = [np.zeros((), node.op.infer(*types)[0].dtype)]
+    for step in node.epilogue:
+        results.append(step.op.reference(*(results[a] if isinstance(a, int) else lanes[a] for a in step.args))[0])
+    return bool(results[-1] == 0)
 
 
 def is_elementwise(node: Node) -> bool:
@@ -184,9 +180,9 @@ def _grid(shape: tuple[int, ...], lanes: int) -> tuple[int, ...]:
     return (vectors, rest[-1] if rest else 1, prod(rest[:-1]))
 
 
-def _kernel(site: Site, lanes: int, grid: tuple[int, ...], *, groups: Groups, reads: tuple[Read, ...], flops: int,
+def _kernel(site: Site, lanes: int, shape: tuple[int, ...], *, groups: Groups, reads: tuple[Read, ...], flops: int,
             gather: Gather | None = None, fill: float = 0.0) -> Kernel:
-    nbytes = site.moved()
+    nbytes, grid = site.moved(), _grid(shape, lanes)
     cost = site.target.launch + nbytes / site.target.bandwidth / 1e3
     return Kernel("map", {"LANES": lanes}, reads, grid, lanes=lanes, flops=flops, nbytes=nbytes, cost=cost,
                   gather=gather, fill=fill, groups=groups)

@@ -30,12 +30,17 @@ class Row:
         numpy: its reference; takes the operands, then the parameters.
         arity: number of operands.
         result: "same" as operand 0, "bool", or "last" for the type of the last operand.
+        kinds: numpy's letters for the element types that it takes: floats, integers, unsigned integers, booleans.
+        integer: the expression of integers where it differs; unsigned: of unsigned ones.
     """
 
     cl: str
     numpy: Callable[..., Any]
     arity: int = 1
     result: Literal["same", "bool", "last"] = "same"
+    kinds: str = "f"
+    integer: str = ""
+    unsigned: str = ""
 
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -53,20 +58,44 @@ def _gelu_tanh(x: np.ndarray) -> np.ndarray:
     return 0.5 * x * (1 + np.tanh(0.7978845608028654 * (x + 0.044715 * x**3)))
 
 
+def _clip(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    return np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high))
+
+
+def _div(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Integers are cut towards zero, as in C; divided by zero they give zero."""
+    if a.dtype.kind == "f":
+        return a / b
+    floor, rest = np.divmod(a, b)
+    return floor + ((rest != 0) & ((a < 0) != (b < 0)))
+
+
+# A CPU traps on integers divided by zero, which the padded lanes of a vector are, and on the least one divided by -1.
+_DIVISOR = "({1} == 0 | {1} == -1 ? ({T})(1) : {1})"
+_QUOTIENT = f"({{1}} == 0 ? ({{T}})(0) : ({{1}} == -1 ? -{{0}} : {{0}} / {_DIVISOR}))"
+_REST = f"({{0}} % {_DIVISOR})"
+_UNSIGNED_QUOTIENT = "({1} == 0 ? ({T})(0) : {0} / ({1} == 0 ? ({T})(1) : {1}))"
+_UNSIGNED_REST = "{0} % ({1} == 0 ? ({T})(1) : {1})"
+
+
+def _signs_differ(rest: str) -> str:
+    """Whether a remainder that was cut towards zero must move to the sign of the divisor."""
+    return f"(({rest} < 0) != ({{1}} < 0) & {rest} != 0)"
+
+
 TABLE: dict[str, Row] = {
     # activations
-    "relu": Row("({0} < 0.0f ? ({T})(0.0f) : {0})", lambda x: np.maximum(x, 0)),
-    "clip": Row("({0} < {p0} ? ({T})({p0}) : ({0} > {p1} ? ({T})({p1}) : {0}))", lambda x, lo, hi: np.minimum(np.maximum(x, lo), hi)),
+    "relu": Row("({0} < 0.0f ? ({T})(0.0f) : {0})", lambda x: np.maximum(x, 0), kinds="fiu", integer="max({0}, ({T})(0))"),
+    "clip": Row("({0} < {p0} ? ({T})({p0}) : ({0} > {p1} ? ({T})({p1}) : {0}))", _clip, kinds="fiu",
+                integer="min(max({0}, ({T})({p0})), ({T})({p1}))"),
     "leaky_relu": Row("({0} < 0.0f ? {p0} * {0} : {0})", lambda x, a: np.where(x < 0, a * x, x)),
     "thresholded_relu": Row("({0} > {p0} ? {0} : ({T})(0.0f))", lambda x, a: np.where(x > a, x, 0)),
     "elu": Row("({0} > 0.0f ? {0} : {p0} * expm1({0}))", lambda x, a: np.where(x > 0, x, a * np.expm1(x))),
-    "celu": Row("fmax({0}, 0.0f) + fmin({p0} * expm1({0} / {p0}), 0.0f)",
-                lambda x, a: np.maximum(x, 0) + np.minimum(0, a * np.expm1(x / a))),
-    "selu": Row("({0} > 0.0f ? {p1} * {0} : {p1} * {p0} * expm1({0}))",
-                lambda x, a, g: g * np.where(x > 0, x, a * np.expm1(x))),
+    "celu": Row("({0} > 0.0f ? {0} : {p0} * expm1({0} / {p0}))", lambda x, a: np.maximum(x, 0) + np.minimum(0, a * np.expm1(x / a))),
+    "selu": Row("({0} > 0.0f ? {p1} * {0} : {p1} * {p0} * expm1({0}))", lambda x, a, g: g * np.where(x > 0, x, a * np.expm1(x))),
     "sigmoid": Row("1.0f / (1.0f + exp(-{0}))", _sigmoid),
     "silu": Row("{0} / (1.0f + exp(-{0}))", lambda x: x * _sigmoid(x)),
-    "hard_sigmoid": Row("fmin(fmax({p0} * {0} + {p1}, 0.0f), 1.0f)", lambda x, a, b: np.clip(a * x + b, 0, 1)),
+    "hard_sigmoid": Row("({0} != {0} ? {0} : fmin(fmax({p0} * {0} + {p1}, 0.0f), 1.0f))", lambda x, a, b: np.clip(a * x + b, 0, 1)),
     "hard_swish": Row("{0} * fmin(fmax({0} + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f)", lambda x: x * np.clip(x + 3, 0, 6) / 6),
     "tanh": Row("tanh({0})", np.tanh),
     "softplus": Row("fmax({0}, 0.0f) + log1p(exp(-fabs({0})))", _softplus),
@@ -78,15 +107,16 @@ TABLE: dict[str, Row] = {
                   lambda x, lam, bias: np.where(x < -lam, x + bias, np.where(x > lam, x - bias, 0))),
     "prelu": Row("({0} < 0.0f ? {1} * {0} : {0})", lambda x, slope: np.where(x < 0, slope * x, x), 2),
     # functions
-    "identity": Row("{0}", lambda x: x),
-    "neg": Row("-{0}", np.negative),
-    "abs": Row("fabs({0})", np.abs),
-    "sign": Row("sign({0})", np.sign),
+    "identity": Row("{0}", lambda x: x, kinds="fiub"),
+    "neg": Row("-{0}", np.negative, kinds="fiu"),
+    "abs": Row("fabs({0})", np.abs, kinds="fiu", integer="convert_{T}(abs({0}))"),
+    "sign": Row("({0} != {0} ? {0} : sign({0}))", np.sign, kinds="fiu",
+                integer="convert_{T}(({0} > 0) & 1) - convert_{T}(({0} < 0) & 1)"),
     "exp": Row("exp({0})", np.exp),
     "log": Row("log({0})", np.log),
     "sqrt": Row("sqrt({0})", np.sqrt),
     "rsqrt": Row("rsqrt({0})", lambda x: 1 / np.sqrt(x)),
-    "square": Row("{0} * {0}", np.square),
+    "square": Row("{0} * {0}", np.square, kinds="fiu"),
     "reciprocal": Row("1.0f / {0}", lambda x: 1 / x),
     "floor": Row("floor({0})", np.floor),
     "ceil": Row("ceil({0})", np.ceil),
@@ -103,42 +133,44 @@ TABLE: dict[str, Row] = {
     "asinh": Row("asinh({0})", np.arcsinh),
     "acosh": Row("acosh({0})", np.arccosh),
     "atanh": Row("atanh({0})", np.arctanh),
-    "logical_not": Row("1 - {0}", np.logical_not, result="bool"),
     # arithmetic
-    "add": Row("{0} + {1}", np.add, 2),
-    "sub": Row("{0} - {1}", np.subtract, 2),
-    "mul": Row("{0} * {1}", np.multiply, 2),
-    "div": Row("{0} / {1}", lambda a, b: a // b if np.asarray(a).dtype.kind in "iu" else a / b, 2),
+    "add": Row("{0} + {1}", np.add, 2, kinds="fiu"),
+    "sub": Row("{0} - {1}", np.subtract, 2, kinds="fiu"),
+    "mul": Row("{0} * {1}", np.multiply, 2, kinds="fiu"),
+    "div": Row("{0} / {1}", _div, 2, kinds="fiu", integer=_QUOTIENT, unsigned=_UNSIGNED_QUOTIENT),
     "pow": Row("pow({0}, {1})", np.power, 2),
-    "maximum": Row("({0} > {1} | {0} != {0} ? {0} : {1})", np.maximum, 2),
-    "minimum": Row("({0} < {1} | {0} != {0} ? {0} : {1})", np.minimum, 2),
+    "maximum": Row("({0} > {1} | {0} != {0} ? {0} : {1})", np.maximum, 2, kinds="fiu", integer="max({0}, {1})"),
+    "minimum": Row("({0} < {1} | {0} != {0} ? {0} : {1})", np.minimum, 2, kinds="fiu", integer="min({0}, {1})"),
     "atan2": Row("atan2({0}, {1})", np.arctan2, 2),
-    "squared_difference": Row("({0} - {1}) * ({0} - {1})", lambda a, b: (a - b) ** 2, 2),
-    "floor_div": Row("floor({0} / {1})", np.floor_divide, 2),
-    "floor_mod": Row("{0} - floor({0} / {1}) * {1}", np.mod, 2),
+    "squared_difference": Row("({0} - {1}) * ({0} - {1})", lambda a, b: (a - b) ** 2, 2, kinds="fiu"),
+    "floor_div": Row("floor({0} / {1})", lambda a, b: np.floor(a / b) if a.dtype.kind == "f" else a // b, 2, kinds="fiu",
+                     integer=f"{_QUOTIENT} - convert_{{T}}({_signs_differ(_REST)} & 1)", unsigned=_UNSIGNED_QUOTIENT),
+    "floor_mod": Row(f"fmod({{0}}, {{1}}) + ({_signs_differ('fmod({0}, {1})')} ? {{1}} : ({{T}})(0.0f))", np.mod, 2, kinds="fiu",
+                     integer=f"{_REST} + ({_signs_differ(_REST)} ? {{1}} : ({{T}})(0))", unsigned=_UNSIGNED_REST),
+    "fmod": Row("fmod({0}, {1})", np.fmod, 2, kinds="fiu", integer=_REST, unsigned=_UNSIGNED_REST),
+    # bits
+    "bitwise_and": Row("{0} & {1}", np.bitwise_and, 2, kinds="iub"),
+    "bitwise_or": Row("{0} | {1}", np.bitwise_or, 2, kinds="iub"),
+    "bitwise_xor": Row("{0} ^ {1}", np.bitwise_xor, 2, kinds="iub"),
+    "bitwise_not": Row("~{0}", np.invert, kinds="iu"),
+    "shift_left": Row("{0} << {1}", np.left_shift, 2, kinds="iu"),
+    "shift_right": Row("{0} >> {1}", np.right_shift, 2, kinds="iu"),
     # truth values
-    "equal": Row("convert_{T}(({0} == {1}) & 1)", np.equal, 2, "bool"),
-    "not_equal": Row("convert_{T}(({0} != {1}) & 1)", np.not_equal, 2, "bool"),
-    "less": Row("convert_{T}(({0} < {1}) & 1)", np.less, 2, "bool"),
-    "less_equal": Row("convert_{T}(({0} <= {1}) & 1)", np.less_equal, 2, "bool"),
-    "greater": Row("convert_{T}(({0} > {1}) & 1)", np.greater, 2, "bool"),
-    "greater_equal": Row("convert_{T}(({0} >= {1}) & 1)", np.greater_equal, 2, "bool"),
-    "logical_and": Row("{0} & {1}", np.logical_and, 2, "bool"),
-    "logical_or": Row("{0} | {1}", np.logical_or, 2, "bool"),
-    "where": Row("({0} != 0 ? {1} : {2})", np.where, 3, "last"),
+    "equal": Row("convert_{T}(({0} == {1}) & 1)", np.equal, 2, "bool", "fiub"),
+    "not_equal": Row("convert_{T}(({0} != {1}) & 1)", np.not_equal, 2, "bool", "fiub"),
+    "less": Row("convert_{T}(({0} < {1}) & 1)", np.less, 2, "bool", "fiu"),
+    "less_equal": Row("convert_{T}(({0} <= {1}) & 1)", np.less_equal, 2, "bool", "fiu"),
+    "greater": Row("convert_{T}(({0} > {1}) & 1)", np.greater, 2, "bool", "fiu"),
+    "greater_equal": Row("convert_{T}(({0} >= {1}) & 1)", np.greater_equal, 2, "bool", "fiu"),
+    "logical_not": Row("1 - {0}", np.logical_not, result="bool", kinds="b"),
+    "logical_and": Row("{0} & {1}", np.logical_and, 2, "bool", "b"),
+    "logical_or": Row("{0} | {1}", np.logical_or, 2, "bool", "b"),
+    "where": Row("(convert_{T}({0}) != 0 ? {1} : {2})", np.where, 3, "last", "fiub"),
 }
 
-INTEGER = {
-    "abs": "convert_{T}(abs({0}))",
-    "maximum": "max({0}, {1})",
-    "minimum": "min({0}, {1})",
-    "relu": "max({0}, ({T})(0))",
-    "clip": "min(max({0}, ({T})({p0})), ({T})({p1}))",
-    "sign": "min(max({0}, ({T})(-1)), ({T})(1))",
-    "floor_div": "{0} / {1}",
-    "floor_mod": "{0} % {1}",
-}
-"""Expressions that differ for integers."""
+
+FLOAT = np.dtype(np.float32)
+KINDS = {"f": "floats", "i": "integers", "u": "unsigned integers", "b": "truth values"}
 
 
 @dataclass(frozen=True)
@@ -157,6 +189,12 @@ class Elementwise(Op):
         given = [t for t in types if t is not None]
         if len(given) != self.row.arity:
             raise GraphError(f"{self.fn} takes {self.row.arity} operands, not {len(given)}")
+        typed = [t.dtype for t in (given[1:] if self.fn == "where" else given)]
+        if len(set(typed)) > 1:
+            raise GraphError(f"{self.fn} of {' and '.join(t.name for t in typed)}; operands of one type would be accepted")
+        if any(t.dtype.kind not in self.row.kinds for t in given):
+            accepted = ", ".join(KINDS[k] for k in self.row.kinds)
+            raise GraphError(f"{self.fn} of {typed[0].name}; {accepted} would be accepted")
         try:
             shape = np.broadcast_shapes(*(t.shape for t in given))
         except ValueError:
@@ -176,9 +214,9 @@ class Elementwise(Op):
             args: the operands, as C names.
             dtype: of the operands; ctype: the C type of the result.
         """
-        integer = dtype.kind in "iu"
-        text = INTEGER.get(self.fn, self.row.cl) if integer else self.row.cl
-        params = {f"p{k}": (str(int(p)) if integer else literal(p)) for k, p in enumerate(self.params)}
+        row = self.row
+        text = (dtype.kind == "u" and row.unsigned) or (dtype.kind in "iu" and row.integer) or row.cl
+        params = {f"p{k}": literal(p, dtype) for k, p in enumerate(self.params)}
         return text.format(*args, T=ctype, **params)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
@@ -220,9 +258,13 @@ class Cast(Op):
         return self, perm
 
 
-def literal(number: float) -> str:
-    """A float as an OpenCL C constant that gives the same float32."""
-    value = float(np.float32(number))
+def literal(number: float, dtype: np.dtype[Any] = FLOAT) -> str:
+    """An OpenCL C constant: an integer or a truth value as it is, a float as one that gives the same float32."""
+    if dtype.kind != "f":
+        whole = int(number)
+        return "LONG_MIN" if whole == -(1 << 63) else f"{whole}{'ul' if whole >> 63 > 0 else ''}"
+    with np.errstate(over="ignore"):
+        value = float(np.float32(number))
     if math.isnan(value):
         return "NAN"
     if math.isinf(value):

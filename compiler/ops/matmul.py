@@ -68,6 +68,7 @@ def _by_weights(site: Site) -> list[Kernel]:
 
 
 def _generic(site: Site) -> list[Kernel]:
+    from ..indexing import unravel
     from ..kernel import Kernel
 
     a, y = site.input(0), site.output
@@ -79,7 +80,7 @@ def _generic(site: Site) -> list[Kernel]:
     cost = site.target.launch + max(flops / (site.target.gflops * share) / 1e3, site.moved() / site.target.bandwidth / 1e3)
     reads = (site.read("a", 0), site.read("b", 1))
     grid = (n // lanes, ceil(m / rows), prod(y.shape[:-2]))
-    params = {"M": m, "K": k, "ROWS": rows, "LANES": lanes}
+    params = {"M": m, "K": k, "ROWS": rows, "LANES": lanes, "outer": unravel("outer", y.shape[:-2])}
     return [Kernel("matmul", params, reads, grid, lanes=lanes, flops=flops, nbytes=site.moved(), cost=cost)]
 
 

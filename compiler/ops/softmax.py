@@ -45,18 +45,16 @@ class Softmax(Op):
         return ((shifted - np.log(total) if self.log else np.exp(shifted) / total).astype(x.dtype),)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
+        from ..indexing import unravel
         from ..kernel import Kernel
 
         x, y = site.input(0), site.output
         rank, extent = y.type.rank, y.shape[self.axis]
         last = self.axis == rank - 1 and x.layout.strides[-1] == 1 and y.layout.strides[-1] == 1
         lanes = min(site.target.lanes, extent & -extent) if last else 1
-        lines, rest = [], "(int)get_global_id(0)"
-        for d in reversed([d for d in range(rank) if d != self.axis]):
-            lines.append(f"    const int i{d} = {rest} % {y.shape[d]};")
-            rest = f"{rest} / {y.shape[d]}"
-        index = tuple("k" if d == self.axis else f"i{d}" for d in range(rank))
-        params = {"EXTENT": extent, "LANES": lanes, "LOG": self.log, "coordinates": "\n".join(lines), "index": index}
+        row = unravel("row", (*y.shape[: self.axis], *y.shape[self.axis + 1 :]))
+        index = (*row[: self.axis], "k", *row[self.axis :])
+        params = {"EXTENT": extent, "LANES": lanes, "LOG": self.log, "index": index}
         rows = prod(y.shape) // extent
         cost = site.target.launch + site.moved() / site.target.bandwidth / 1e3
         return [Kernel("softmax", params, (site.read("x", 0),), (rows,), lanes=lanes, flops=5 * y.type.size, nbytes=site.moved(), cost=cost)]
