@@ -74,7 +74,7 @@ def ort(path: Path, arrays: Arrays) -> list[np.ndarray]:
 
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    options.intra_op_num_threads, options.log_severity_level = 1, 4
     session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     return [np.asarray(a) for a in session.run(None, dict(zip([i.name for i in session.get_inputs()], arrays, strict=True)))]
 

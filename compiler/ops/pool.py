@@ -47,9 +47,12 @@ class Pool2D(Op):
         if x.rank != 4:
             raise GraphError(f"a 2-d pooling needs x [N,H,W,C], not {x}")
         n, h, w, c = x.shape
-        oh, ow = (window_steps(e, k, s, d, p) for e, k, s, d, p in
-                  zip((h, w), self.kernel, self.stride, self.dilation, self.pads))
-        return (TensorType((n, oh, ow, c), x.dtype),)
+        steps = []
+        for axis in zip((h, w), self.kernel, self.stride, self.dilation, self.pads, self.counted):
+            steps.append(window_steps(*axis[:-1]))
+            if _blind(steps[-1], *axis):
+                raise GraphError(f"a window of {self.kernel} with dilation {self.dilation} sees nothing of {x} padded by {self.pads}")
+        return (TensorType((n, *steps, c), x.dtype),)
 
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
         x = arrays[0]
@@ -75,14 +78,14 @@ class Pool2D(Op):
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         """A segment of a row under one work-item: wide ones share the loads of windows that overlap."""
-        from ..indexing import compute_type, width
+        from ..access import compute_type
+        from ..indexing import combine, extremes, width
         from ..kernel import Kernel
 
         x, y, target = site.input(0), site.output, site.target
         n, oh, ow, c = y.shape
         lanes = width(y, target.lanes)
-        compute = compute_type(x.type.dtype)
-        lowest = "-INFINITY" if compute == "float" else str(_lowest(x.type.dtype))
+        dtype = x.type.dtype
         flops = y.type.size * self.kernel[0] * self.kernel[1]
         kernels = []
         for tx in sorted({min(t, ow) for t in (1, 2, 4, 8)}):
@@ -95,14 +98,21 @@ class Pool2D(Op):
             rounds = ceil(items / target.units) * target.units / items
             work = (2 * loads + flops / lanes * (1 if self.kind == "max" else 1.5) + 6 * items) * target.lanes
             cost = target.launch + max(work * rounds * 2 / target.gflops, site.moved() / target.bandwidth) / 1e3
-            params = {"V": lanes, "T": compute, "AVERAGE": int(self.kind == "average"), "LOWEST": lowest,
-                      "IH": x.shape[1], "IW": x.shape[2], "OW": ow, "KY": self.kernel[0], "KX": self.kernel[1],
-                      "STRIDE_Y": self.stride[0], "STRIDE_X": self.stride[1], "DILATION_Y": self.dilation[0],
+            params = {"V": lanes, "T": compute_type(dtype), "AVERAGE": int(self.kind == "average"), "LOWEST": extremes(dtype)[0],
+                      "LARGER": combine("max", dtype), "IH": x.shape[1], "IW": x.shape[2], "OW": ow, "KY": self.kernel[0],
+                      "KX": self.kernel[1], "STRIDE_Y": self.stride[0], "STRIDE_X": self.stride[1], "DILATION_Y": self.dilation[0],
                       "DILATION_X": self.dilation[1], "PAD_TOP": self.pads[0][0], "PAD_LEFT": self.pads[1][0],
                       "COUNT_TOP": self.counted[0][0], "COUNT_BOTTOM": self.counted[0][1],
                       "COUNT_LEFT": self.counted[1][0], "COUNT_RIGHT": self.counted[1][1], "TX": tx}
             kernels.append(Kernel("pool", params, (site.read("x", 0),), grid, None, lanes, flops, site.moved(), cost))
         return sorted(kernels, key=lambda k: k.cost)
+
+
+def _blind(steps: int, extent: int, kernel: int, stride: int, dilation: int, pads: Pair, counted: Pair) -> bool:
+    """Whether some window along an axis has all its taps in padding that nobody counts."""
+    taps = np.arange(kernel) * dilation
+    seen = (np.arange(steps)[:, None] * stride - pads[0]) + taps
+    return not bool(((seen >= -counted[0]) & (seen < extent + counted[1])).any(1).all())
 
 
 def _lowest(dtype: np.dtype) -> float:
@@ -183,8 +193,6 @@ def tflite_pool(n: TfliteNode) -> str:
     kind: Literal["max", "average"] = "max" if n.op == "MAX_POOL_2D" else "average"
     op = Pool2D(kind, kernel, stride, tflite_pads(o.padding, n.shape(0), kernel, stride))
     x = n.input(0)
-    if n.op == "L2_POOL_2D":
-        y = n.emit(Elementwise("sqrt"), n.emit(op, n.emit(Elementwise("square"), x)))
-    else:
-        y = n.emit(op, x)
+    y = n.emit(op, n.emit(Elementwise("square"), x) if n.op == "L2_POOL_2D" else x)
+    y = n.emit(Elementwise("sqrt"), y) if n.op == "L2_POOL_2D" else y
     return activate(n, y, o.fused_activation_function)
