@@ -19,6 +19,7 @@ from planish.runtime.plan import check_free
 
 from . import driver, passes, pictures, report, targets
 from .errors import OptionError
+from .ops import importing
 
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -68,6 +69,10 @@ def _parser() -> Parser:
 
     lister = commands.add_parser("devices", help="list the OpenCL devices", description="Lists the OpenCL devices, the best first.")
     lister.set_defaults(call=lambda options: print(devices.listing()))
+
+    accepted = commands.add_parser("ops", help="list the operators that models may have", description="Lists the operators of both formats "
+                                   "that are accepted; an ONNX operator is also accepted if the standard defines it by others.")  # fmt: skip
+    accepted.set_defaults(call=lambda options: print(_operators()))
     return parser
 
 
@@ -92,6 +97,10 @@ def _compile(options: argparse.Namespace) -> None:
     if options.verbose:
         report.details(console, result, plan)
     report.summary(console, result, plan, output, target)
+
+
+def _operators() -> str:
+    return "\n".join([*(f"tflite  {name}" for name in sorted(importing.TFLITE)), *(f"onnx    {name}" for name in sorted(importing.ONNX))])
 
 
 @contextmanager

@@ -15,12 +15,13 @@ from planish.runtime import plan as plan_format
 from planish.runtime.plan import Plan
 
 from . import frontend, memory, passes, render, targets, text
-from .errors import OptionError
+from .errors import OptionError, UnsupportedError
+from .frontend.inputs import MOST_ELEMENTS
 from .ir import Graph
 from .lower import Schedule, lower
 from .memory import Arena
 from .passes import Pass
-from .passes.rewrite import Event
+from .passes.rewrite import Event, describe
 from .render import Packed, Source
 from .targets import Target
 
@@ -106,6 +107,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         return None, report
 
     schedule = lower(graph, target, precision)
+    _check_extents(str(path), schedule)
     clock.start("place")
     arena = memory.assign(schedule, target.alignment)
     clock.start("render")
@@ -130,6 +132,19 @@ def compile_graph(graph: Graph, target: Target, *, precision: str = "f32", pipel
     """
     schedule = lower(passes.run(graph, target, pipeline=pipeline), target, precision)
     return emit(schedule, memory.assign(schedule, target.alignment), target)
+
+
+def _check_extents(path: str, schedule: Schedule) -> None:
+    """Kernels count elements with an int: refuses nodes whose operands or results have more, where they lie, than it holds."""
+    refused: list[tuple[str, str, str]] = []
+    for launch in schedule.launches:
+        node = launch.site.node
+        for view in map(launch.site.view, (*node.operands, *node.outputs)):
+            if view.layout.span(view.shape) > MOST_ELEMENTS:
+                reason = f"'{view.value}' of {view.type} takes more than {MOST_ELEMENTS} elements; smaller ones would be accepted"
+                refused.append((node.name, describe(node.op), reason))
+    if refused:
+        raise UnsupportedError(path, refused)
 
 
 def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:

@@ -15,6 +15,10 @@ from __future__ import annotations
 from planish.runtime.errors import PlanishError
 
 
+NO_OPERATOR = "no such operator is supported"
+"""The reason of a node whose operator has no importer."""
+
+
 class CompileError(PlanishError):
     """The model cannot be compiled as asked."""
 
@@ -46,4 +50,5 @@ class UnsupportedError(CompileError):
         self.nodes = tuple(nodes)
         listed = "; ".join(f"{op} '{node}': {reason}" for node, op, reason in nodes)
         count = f"{len(nodes)} nodes" if len(nodes) > 1 else "1 node"
-        super().__init__(f"{path}: {count} not supported: {listed}")
+        hint = " (`planish ops` lists those that are)" if any(reason.startswith(NO_OPERATOR) for *_, reason in nodes) else ""
+        super().__init__(f"{path}: {count} not supported: {listed}{hint}")

@@ -154,10 +154,11 @@ class Session:
 
     def _allocate(self, plan: Plan) -> dict[str, list[cl.Buffer]]:
         limit = self.device.max_mem_alloc_size
-        for what, nbytes in (("intermediates", plan.arena), ("weights", len(plan.weights))):
+        ends = ((str(t), t.nbytes) for t in (*plan.inputs, *plan.outputs))
+        for what, nbytes in (("intermediates", plan.arena), ("weights", len(plan.weights)), *ends):
             if nbytes > limit:
                 raise DeviceError(f"{self.device.name.strip()} holds buffers up to {limit / 1e6:.0f} MB; "
-                                  f"the plan's {what} take {nbytes / 1e6:.0f} MB")
+                                  f"of the plan, {what} would take {nbytes / 1e6:.0f} MB")
         flags = cl.mem_flags
         return {
             "arena": [cl.Buffer(self._context, flags.READ_WRITE | flags.HOST_NO_ACCESS, max(plan.arena, 1))],

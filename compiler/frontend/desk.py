@@ -10,7 +10,6 @@ from typing import TypeVar
 from ..errors import Unsupported, UnsupportedError
 from ..ops.importing import Result, SourceNode
 
-NO_IMPORTER = "no such operator is supported"
 FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error)
 """What an importer stumbles over when a node lacks the operands or attributes that its operator has."""
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ..errors import OptionError
+
+MOST_ELEMENTS = 2**31 - 1
+"""Elements of a tensor: kernels count them with an int."""
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | str]
@@ -32,6 +36,8 @@ def _shape(where: str, name: str, dims: Dims | None, given: Shape | None) -> Sha
         return _fixed(where, name, dims)
     if any(extent < 1 for extent in given):
         raise OptionError(f"{where}: shape {_text(given)} has an extent below 1")
+    if math.prod(given) > MOST_ELEMENTS:
+        raise OptionError(f"{where}: shape {_text(given)} has more than {MOST_ELEMENTS} elements")
     if dims is None:
         return tuple(given)
     if len(given) != len(dims):

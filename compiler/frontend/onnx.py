@@ -16,10 +16,10 @@ import numpy as np
 import onnx
 from onnx import ModelProto, NodeProto, ValueInfoProto
 
-from ..errors import ModelError
+from ..errors import NO_OPERATOR, ModelError
 from ..ir import Graph, TensorType, Value
 from ..ops import importing
-from .desk import NO_IMPORTER, Desk
+from .desk import Desk
 from .inputs import Dims, Shape, resolve
 from .onnx_functions import bound_nodes, has_standard_function, standard_function
 from .onnx_tensors import array_of, attribute_value, dense
@@ -128,7 +128,7 @@ class _Reader:
         known = importer or function or has_standard_function(node, version)
         results: Sequence[str | None] | None = None
         if not known:
-            self.desk.refuse(name, op, NO_IMPORTER)
+            self.desk.refuse(name, op, NO_OPERATOR)
         elif all(scope.values.get(v, "") is not None for v in _reads([node])):
             wanted = max((k + 1 for k, v in enumerate(node.output) if v in scope.used), default=0)
             if importer and not function:
@@ -153,7 +153,7 @@ class _Reader:
             function = standard_function(node, version, [self.graph.type(v) if v else None for v in operands])
         nodes = bound_nodes(function, node)
         if not nodes:
-            self.desk.refuse(name, op, f"{NO_IMPORTER}, and the standard does not define this one by others")
+            self.desk.refuse(name, op, f"{NO_OPERATOR}, and the standard does not define this one by others")
             return None
         opsets = {**scope.opsets, **_opsets(function.opset_import)}
         inner = _Scope(opsets, {*_reads(nodes), *function.output}, prefix=f"{name}/")

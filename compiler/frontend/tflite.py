@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ModelError, Unsupported
+from ..errors import NO_OPERATOR, ModelError, Unsupported
 from ..ir import Graph, TensorType, Value
 from ..ops import importing
-from .desk import NO_IMPORTER, Desk
+from .desk import Desk
 from .inputs import Dims, Shape, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
+
+INPUTS = ("FLOAT32", "FLOAT16", "FLOAT64", "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
 
 
 def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape]) -> Graph:
@@ -49,8 +51,8 @@ class _Reader:
             tensor = self.subgraph.tensors[k]
             self.values[k] = name = _unique(tensor.name, recorded)
             recorded[name] = [d if d >= 0 else "" for d in tensor.signature]
-            if tensor.type.dtype == object:
-                self.desk.refuse(name, "input", f"of type {tensor.kind}; numbers and truth values would be accepted")
+            if tensor.kind not in INPUTS:
+                self.desk.refuse(name, "input", f"of type {tensor.kind}; {', '.join(INPUTS)} would be accepted")
         self.desk.close()
         shapes = resolve(self.path, recorded, input_shapes)
         for k, name in zip(self.subgraph.inputs, recorded):
@@ -61,7 +63,7 @@ class _Reader:
         importer = importing.TFLITE.get(operator.op)
         results = None
         if importer is None:
-            self.desk.refuse(name, operator.op, NO_IMPORTER)
+            self.desk.refuse(name, operator.op, NO_OPERATOR)
         elif all(self.values.get(k, "") is not None for k in operator.inputs):
             wanted = max((k + 1 for k, t in enumerate(operator.outputs) if t in self.used), default=0)
             node = partial(self._node, operator, name, position)
