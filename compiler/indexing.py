@@ -57,4 +57,4 @@ def combine(kind: str, dtype: np.dtype) -> str:
     """The expression of the larger ("max") or the smaller ("min") of `a` and `b`, NaN where one of them is NaN."""
     if dtype.kind != "f":
         return f"{kind}(a, b)"
-    return f"((a) {'>' if kind == 'max' else '<'} (b) | (a) != (a) ? (a) : (b))"
+    return f"(((a) {'>' if kind == 'max' else '<'} (b)) | ((a) != (a)) ? (a) : (b))"

@@ -95,17 +95,17 @@ def onnx_node(
 def tflite_node(
     folder: Path, op: str, operands: Sequence[Any], options: Mapping[str, Any], *, dtype: str = "float32", version: int = 1
 ) -> tuple[Path, list[np.ndarray]]:
-    """A model of one operator as a file, and what to feed it: the floats of rank 1 and more; integers are constants, None is absent."""
+    """A model of one operator as a file, and what to feed it: floats and truth values; integers and scalars are constants, None is absent."""
     m, feed, tensors = TfliteWriter(), [], []
     for k, operand in enumerate(operands):
         array = None if operand is None else np.asarray(operand)
         if array is None:
             tensors.append(-1)
-        elif array.dtype.kind == "f" and array.ndim:
-            feed.append(array.astype(np.float32))
-            tensors.append(m.input(f"x{k}", array.shape, "float32"))
+        elif array.dtype.kind in "fb" and array.ndim:
+            feed.append(array.astype(np.float32 if array.dtype.kind == "f" else bool))
+            tensors.append(m.input(f"x{k}", array.shape, feed[-1].dtype.name))
         else:
-            tensors.append(m.constant(array.astype(np.int32)))
+            tensors.append(m.constant(array.astype(np.float32 if array.dtype.kind == "f" else np.int32)))
     m.output(m.op(op, tensors, options, shape=(1,), dtype=dtype, version=version))
     return write(folder, m), feed
 

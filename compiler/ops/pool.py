@@ -62,8 +62,8 @@ class Pool2D(Op):
             return (self._windows(x, _lowest(x.dtype), y.shape).max(0),)
         total = self._windows(x.astype(np.float64), 0.0, y.shape).sum(0)
         inside = np.pad(np.ones((1, *x.shape[1:3], 1)), ((0, 0), *self.counted, (0, 0)), constant_values=1)
-        rest = tuple((a - c, b - d) for (a, b), (c, d) in zip(self.pads, self.counted))
-        return ((total / self._windows(inside, 0.0, y.shape, rest).sum(0)).astype(x.dtype),)
+        top, left = ((a - c, b - d) for (a, b), (c, d) in zip(self.pads, self.counted))
+        return ((total / self._windows(inside, 0.0, y.shape, (top, left)).sum(0)).astype(x.dtype),)
 
     def _windows(self, x: np.ndarray, fill: float, shape: tuple[int, ...], pads: Pads | None = None) -> np.ndarray:
         """What each of the KY * KX taps sees: [taps, N, OH, OW, C]."""
@@ -145,7 +145,7 @@ def onnx_pool(n: OnnxNode) -> str:
     elif n.op == "MaxPool":
         y = n.emit(Pool2D("max", **window), x)
     else:
-        y = n.emit(Pool2D("average", **window, counted=tuple(counted)), x)
+        y = n.emit(Pool2D("average", **window, counted=(counted[0], counted[1])), x)
     y = n.emit(Transpose(TO_NCHW), y)
     shape = n.shape(y)
     return n.emit(Reshape((shape[0], shape[1], shape[3])), y) if axes == 1 else y

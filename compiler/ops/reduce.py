@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -41,15 +41,24 @@ class Reduce(Op):
             raise GraphError(f"{x} has no axes {self.axes} to reduce")
         if self.kind in ("any", "all") and x.dtype != np.bool_:
             raise GraphError(f"{self.kind} needs truth values, not {x}")
+        if self.kind == "mean" and x.dtype.kind != "f" and 0 in (x.shape[a] for a in self.axes):
+            raise GraphError(f"{x} along axes {self.axes} has no mean: it is the mean of no integers")
         kept = (1 if d in self.axes else e for d, e in enumerate(x.shape) if self.keepdims or d not in self.axes)
         return (TensorType(tuple(kept), x.dtype),)
 
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
         x = arrays[0]
         assert x is not None
-        wide = x.astype(np.float64) if x.dtype.kind == "f" and self.kind in ("sum", "mean", "prod") else x
-        y = getattr(np, self.kind)(wide, axis=self.axes, keepdims=self.keepdims)
-        return (np.asarray(y).astype(x.dtype),)
+        how: dict[str, Any] = {"axis": self.axes, "keepdims": self.keepdims}
+        wide = x.astype(np.float64) if x.dtype.kind == "f" else x
+        with np.errstate(all="ignore"):
+            if self.kind == "mean":
+                y = np.sum(wide, **how) / np.prod([x.shape[a] for a in self.axes])
+            elif self.kind in ("max", "min"):
+                y = getattr(np, self.kind)(wide, **how, initial=extreme(self.kind, x.dtype))
+            else:
+                y = getattr(np, self.kind)(wide, **how)
+            return (np.asarray(y).astype(x.dtype),)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from .reduce_kernels import reduce
@@ -62,6 +71,13 @@ class Reduce(Op):
             return op, perm
         kept = sorted(perm[d] for d in range(len(perm)) if d not in self.axes)
         return op, tuple(kept.index(perm[d]) for d in range(len(perm)) if d not in self.axes)
+
+
+def extreme(kind: Kind, dtype: np.dtype) -> float:
+    """What the maximum, or the minimum, of nothing is."""
+    if dtype.kind == "f":
+        return -np.inf if kind == "max" else np.inf
+    return int(np.iinfo(dtype).min if kind == "max" else np.iinfo(dtype).max)
 
 
 def reduced(n: SourceNode, kind: Kind, x: str, axes: Sequence[int], keepdims: bool) -> str:
@@ -105,14 +121,16 @@ def onnx_reduce_norm(n: OnnxNode) -> str:
 
 @onnx_op("ReduceLogSumExp")
 def onnx_reduce_log_sum_exp(n: OnnxNode) -> str:
-    """log(sum(exp(x - max))) + max, which does not overflow."""
+    """log(sum(exp(x - max))) + max, which does not overflow; an infinite maximum counts as the largest number."""
     x, axes, keepdims = n.input(0), _axes(n), bool(n.attr("keepdims", 1))
     if n.type(x).dtype.kind != "f":
         raise Unsupported(f"of {n.type(x)}; floats would be accepted")
-    top = reduced(n, "max", x, axes, True)
+    limit = float(np.finfo(n.type(x).dtype).max)
+    finite = Elementwise("clip", (-limit, limit))
+    top = n.emit(finite, reduced(n, "max", x, axes, True))
     powers = n.emit(Elementwise("exp"), n.emit(Elementwise("sub"), x, top))
     total = n.emit(Elementwise("log"), reduced(n, "sum", powers, axes, keepdims))
-    return n.emit(Elementwise("add"), total, top if keepdims else reduced(n, "max", x, axes, False))
+    return n.emit(Elementwise("add"), total, top if keepdims else n.emit(finite, reduced(n, "max", x, axes, False)))
 
 
 TFLITE_KINDS: dict[str, Kind] = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max", "REDUCE_MIN": "min", "REDUCE_PROD": "prod",

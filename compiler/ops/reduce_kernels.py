@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..indexing import compute_type, elements, rows, unravel, width
+from ..access import compute_type
+from ..indexing import combine, elements, extremes, rows, unravel, width
 from ..ir import TensorType
 from ..kernel import Kernel, Read, Site, View
 from ..layout import Layout
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 GROUPS = (1, 8, 32, 128)
 """Work-items that may share one result."""
-
+RUN = 256
+"""Terms of a sum that are added to each other before they join the rest."""
 
 Loops = list[tuple[str, int]]
 """Variables and extents of nested loops, the outermost first."""
@@ -37,6 +39,8 @@ def _simplified(x: View, axes: Sequence[int], inside: bool) -> tuple[View, list[
 
     The last axis stays by itself where it is kept, and where it is blocked.
     """
+    if not x.shape:
+        return View(x.value, TensorType((1,), x.type.dtype), x.storage, Layout((1,), x.layout.offset)), []
     last = x.type.rank - 1
     shape: list[int] = []
     strides: list[int] = []
@@ -79,7 +83,7 @@ def _along(site: Site, op: Reduce, x: View, axes: list[int], y: View) -> list[Ke
     lanes = width(y, site.target.lanes)
     loops, index, count = _walk(x, axes, kept=[d for d in range(x.type.rank - 1) if d not in axes])
     grid = (ceil(x.shape[-1] / lanes), count)
-    return [_kernel(site, op, x, loops, (*index, "cb * V"), vector=lanes, lanes=lanes, grid=grid, shared=(g, 1), extent=0)
+    return [_kernel(site, op, x, loops, (*index, "cb * V"), vector=lanes, lanes=lanes, grid=grid, shared=(g, 1))
             for g in share_groups(site.target, grid[0] * grid[1], loops[0][1])]
 
 
@@ -106,27 +110,35 @@ def _walk(x: View, axes: Sequence[int], kept: Sequence[int]) -> tuple[Loops, lis
 
 
 def _kernel(site: Site, op: Reduce, view: View, loops: Loops, index: tuple[str, ...], *, vector: int, lanes: int, grid: tuple[int, int],
-            shared: tuple[int, int], extent: int) -> Kernel:
-    """The candidate in which shared[0] work-items share the outermost loop, or shared[1] the vectors of the last axis."""
+            shared: tuple[int, int], extent: int | None = None) -> Kernel:
+    """The candidate in which shared[0] work-items share the outermost loop, or shared[1] the vectors of the last axis.
+
+    Args:
+        extent: of the last axis of x, where that is reduced.
+    """
     x, y = site.input(0), site.output
     group = shared[0] * shared[1]
     count = prod(x.shape[d] for d in op.axes)
+    inside = extent is not None
+    steps = prod(e for _, e in loops) * ceil((extent or 0) / vector if inside else 1)
+    rounds = op.kind in ("sum", "mean") and x.type.dtype.kind == "f"
     params = {"V": vector, "YV": lanes, "T": compute_type(x.type.dtype), "IDENTITY": _identity(op.kind, x.type.dtype),
-              "COMBINE": _COMBINE[op.kind], "COUNT": count if op.kind == "mean" else 1, "EXTENT": extent, "WG": group,
-              "LOOP_WG": shared[0], "VECTOR_WG": shared[1], "loops": loops, "index": index, "inside": extent > 0}
+              "COMBINE": _combine(op.kind, x.type.dtype), "COUNT": count if op.kind == "mean" else 1, "EXTENT": extent or 0, "WG": group,
+              "LOOP_WG": shared[0], "VECTOR_WG": shared[1], "RUN": RUN if rounds and steps > 2 * RUN * group else 0,
+              "loops": loops, "index": index, "inside": inside}
     nbytes, items = site.moved(), grid[0] * grid[1]
-    steps = prod(e for _, e in loops) * max(ceil(extent / vector), 1)
     cost = share_cost(site.target, nbytes, steps, items, group)
     return Kernel("reduce", params, (Read("x", view, view.storage),), (grid[0] * group, grid[1], 1), (group, 1, 1) if group > 1 else None,
-                  lanes, x.type.size, nbytes, cost, place=rows(y.shape) if lanes > 1 or not extent else elements(y.shape))
+                  lanes, x.type.size, nbytes, cost, place=rows(y.shape) if lanes > 1 or not inside else elements(y.shape))
 
 
-_COMBINE: dict[Kind, str] = {"sum": "(a) + (b)", "mean": "(a) + (b)", "prod": "(a) * (b)", "max": "max(a, b)", "min": "min(a, b)",
-                             "any": "max(a, b)", "all": "min(a, b)"}
+def _combine(kind: Kind, dtype: np.dtype) -> str:
+    if kind in ("any", "all"):
+        return "(a) | (b)" if kind == "any" else "(a) & (b)"
+    return combine(kind, dtype) if kind in ("max", "min") else "(a) * (b)" if kind == "prod" else "(a) + (b)"
 
 
 def _identity(kind: Kind, dtype: np.dtype) -> str:
-    if kind in ("max", "min") and dtype.kind in "iu":
-        info = np.iinfo(dtype)
-        return str(int(info.min if kind == "max" else info.max))
-    return {"sum": "0", "mean": "0", "prod": "1", "max": "-INFINITY", "min": "INFINITY", "any": "0", "all": "1"}[kind]
+    if kind in ("max", "min"):
+        return extremes(dtype)[kind == "min"]
+    return "1" if kind in ("prod", "all") else "0"
