@@ -105,14 +105,20 @@ def execute(schedule: Schedule, target: Target, feed: dict[str, np.ndarray]) -> 
     return Session(plan, find()).run({t.name: feed[t.name] for t in plan.inputs})
 
 
-def check(case: Case, *, targets: Sequence[Target] = TARGETS, precision: str = "f32", reduction: int = 1, candidates: int | None = None) -> int:
-    """Holds every candidate of a case, on every target, against the reference; returns how many were run.
+def check(case: Case, **options: Any) -> int:
+    """Holds every candidate of a case, on every target, against the reference; returns how many were run. Options as `check_graph`'s."""
+    return check_graph(*graph_of(case), what=str(case.op), **options)
+
+
+def check_graph(graph: Graph, feed: dict[str, np.ndarray], *, targets: Sequence[Target] = TARGETS, precision: str = "f32",
+                reduction: int = 1, candidates: int | None = None, what: str = "") -> int:
+    """Holds every candidate of every launch of a graph, on every target, against the reference; returns how many were run.
 
     Args:
         reduction: length of the sums in the op; long ones widen the tolerance by their square root.
         candidates: how many to run at most, spread over all; None for all.
+        what: is tested, for the message.
     """
-    graph, feed = graph_of(case)
     values = evaluate(graph, feed)
     expected = {name: values[value] for name, value in graph.outputs.items()}
     ran = 0
@@ -123,7 +129,7 @@ def check(case: Case, *, targets: Sequence[Target] = TARGETS, precision: str = "
         for variant, schedule in found:
             actual = execute(schedule, target, feed)
             for name, reference in expected.items():
-                assert_close(actual[name], reference, precision, reduction, f"{case.op} [{target.name}, {variant}]")
+                assert_close(actual[name], reference, precision, reduction, f"{what} [{target.name}, {variant}]")
             ran += 1
     return ran
 
