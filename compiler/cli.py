@@ -70,8 +70,9 @@ def _parser() -> Parser:
     lister = commands.add_parser("devices", help="list the OpenCL devices", description="Lists the OpenCL devices, the best first.")
     lister.set_defaults(call=lambda options: print(devices.listing()))
 
-    accepted = commands.add_parser("ops", help="list the operators that models may have", description="Lists the operators of both formats "
-                                   "that are accepted; an ONNX operator is also accepted if the standard defines it by others.")  # fmt: skip
+    accepted = commands.add_parser("ops", help="list the operators that models may have",
+                                   description="Lists the operators of both formats that are accepted. "
+                                   "An ONNX operator that the standard defines by others is accepted too.")
     accepted.set_defaults(call=lambda options: print(_operators()))
     return parser
 

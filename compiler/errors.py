@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from planish.runtime.errors import PlanishError
 
-
 NO_OPERATOR = "no such operator is supported"
 """The reason of a node whose operator has no importer."""
 

@@ -232,13 +232,16 @@ def check_free(folder: Path, *, force: bool = False) -> None:
         force: anything may be there.
 
     Raises:
-        PlanError: something else is there, or the folder holds the current one or the user's home.
+        PlanError: something else is there, or the folder holds the current one or the user's home, or lies in a file.
     """
     folder = Path(folder)
     try:
         home = os.path.expanduser("~")  # noqa: PTH111 -- gives "~" where there is none, while Path.home raises
         if any(Path(kept).resolve().is_relative_to(folder.resolve()) for kept in (".", home)):
             raise PlanError(f"{folder} holds the current folder or your home; choose another folder")
+        above = next(p for p in folder.resolve().parents if p.exists())
+        if not above.is_dir():
+            raise PlanError(f"cannot write {folder}: {above} is not a folder")
         if force or not folder.exists():
             return
         if not folder.is_dir() or (any(folder.iterdir()) and not is_plan(folder)):
