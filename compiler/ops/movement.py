@@ -196,7 +196,7 @@ class Pad(Op):
         x = arrays[0]
         assert x is not None
         cut = tuple(slice(max(-a, 0), e - max(-b, 0)) for e, (a, b) in zip(x.shape, self.pads))
-        grow = [(max(a, 0), max(b, 0)) for a, b in self.pads]
+        grow = [(max(a, 0), max(b, 0)) for a, b in self.pads] or 0
         if self.mode == "constant":
             return (np.pad(x[cut], grow, constant_values=x.dtype.type(self.value)),)
         return (np.pad(x[cut], grow, mode=self.mode),)
