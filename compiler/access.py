@@ -62,10 +62,10 @@ def address(view: View, at: At) -> str:
     return " + ".join(terms) or "0"
 
 
-def load(pointer: str, view: View, at: At) -> str:
+def load(pointer: str, view: View, at: At, fill: str = "0") -> str:
     """The expression of a vector of an operand that broadcasts to the result; lanes past the last element are never read.
 
-    They are zero, except where all lanes are one broadcast element, and where a block has what lies in its padding.
+    They are `fill`, except where all lanes are one broadcast element, and where a block has what lies in its padding.
     """
     lanes = at.lanes
     ctype = compute_type(view.storage, lanes)
@@ -85,7 +85,7 @@ def load(pointer: str, view: View, at: At) -> str:
     for k in range(lanes):
         single = At((*at.index[:-1], f"({last} + {k})"), "", 1)
         value = load_from(pointer, address(view, single), view.storage, 1)
-        singles.append(f"({last} + {k} < {extent} ? {value} : 0)" if extent % lanes else value)
+        singles.append(f"({last} + {k} < {extent} ? {value} : {fill})" if extent % lanes else value)
     apart = f"({ctype})({', '.join(singles)})"
     return f"({last} + {lanes} <= {extent} ? {whole} : {apart})" if contiguous else apart
 

@@ -141,14 +141,14 @@ class _Body:
 
     # -- loads
 
-    def load(self, name: str, *index: str, block: str = "", lanes: int | None = None, whole: bool = False) -> str:
+    def load(self, name: str, *index: str, block: str = "", lanes: int | None = None, whole: bool = False, fill: str = "0") -> str:
         """The expression of `lanes` neighbours along the last axis of an operand, whatever its layout.
 
         Args:
             index: C expressions of the coordinates, on the last axis of the first lane; leading axes that the operand lacks,
                 and those where its extent is 1, are broadcast.
             block: C expression of index[-1] / lanes, where the vector is a whole block.
-            whole: all lanes exist; without, those past the last element are zero.
+            whole: all lanes exist; without, those past the last element of a strided operand are `fill`.
         """
         view = aligned(self._view(name), len(index))
         at = At(index, block, self.lanes if lanes is None else lanes)
@@ -159,7 +159,7 @@ class _Body:
             return load_from(name, address(view, at), view.storage, at.lanes)
         if whole and view.layout.axis is None and view.layout.strides[-1] == 1:
             return load_from(name, address(view, at), view.storage, at.lanes)
-        return load(name, view, at)
+        return load(name, view, at, fill)
 
     def _view(self, name: str) -> View:
         """A template's operand as it lies; a constant one lies as its value says."""

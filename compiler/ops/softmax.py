@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import prod
+from math import ceil, prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -18,6 +18,9 @@ from .op import Op, Perm, normal_axis
 
 if TYPE_CHECKING:
     from ..kernel import Kernel, Site
+
+WORK = 12
+"""What an element costs, in multiplications and additions: mostly its two exponentials."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,8 @@ class Softmax(Op):
         assert x is not None
         if not 0 <= self.axis < x.rank:
             raise GraphError(f"{x} has no axis {self.axis}")
+        if x.dtype.kind != "f":
+            raise GraphError(f"a softmax of {x}; floats would be accepted")
         return (x,)
 
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
@@ -45,19 +50,27 @@ class Softmax(Op):
         return ((shifted - np.log(total) if self.log else np.exp(shifted) / total).astype(x.dtype),)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
-        from ..indexing import unravel
+        """Along the last axis a vector holds neighbours of one row of the axis, along another one those of several rows."""
+        from ..indexing import unravel, width
         from ..kernel import Kernel
+        from .reduce_kernels import share_cost, share_groups
 
-        x, y = site.input(0), site.output
-        rank, extent = y.type.rank, y.shape[self.axis]
-        last = self.axis == rank - 1 and x.layout.strides[-1] == 1 and y.layout.strides[-1] == 1
-        lanes = min(site.target.lanes, extent & -extent) if last else 1
-        row = unravel("row", (*y.shape[: self.axis], *y.shape[self.axis + 1 :]))
-        index = (*row[: self.axis], "k", *row[self.axis :])
-        params = {"EXTENT": extent, "LANES": lanes, "LOG": self.log, "index": index}
-        rows = prod(y.shape) // extent
-        cost = site.target.launch + site.moved() / site.target.bandwidth / 1e3
-        return [Kernel("softmax", params, (site.read("x", 0),), (rows,), lanes=lanes, flops=5 * y.type.size, nbytes=site.moved(), cost=cost)]
+        y, target = site.output, site.target
+        inside, extent = self.axis == y.type.rank - 1, y.shape[self.axis]
+        lanes = width(y, target.lanes)
+        outer = [d for d in range(y.type.rank - (not inside)) if d != self.axis]
+        index = ["i" if d == self.axis else "cb * V" for d in range(y.type.rank)]
+        for d, i in zip(outer, unravel("row", [y.shape[d] for d in outer])):
+            index[d] = i
+        grid = (1 if inside else ceil(y.shape[-1] / lanes), prod(y.shape[d] for d in outer))
+        step = lanes if inside else 1
+        kernels = []
+        for group in share_groups(target, grid[0] * grid[1], ceil(extent / step)):
+            params = {"V": lanes, "EXTENT": extent, "STEP": step, "WG": group, "log": self.log, "index": index}
+            cost = share_cost(target, site.moved(), WORK * ceil(extent / step), grid[0] * grid[1], group)
+            kernels.append(Kernel("softmax", params, (site.read("x", 0),), (grid[0] * group, grid[1]), (group, 1) if group > 1 else None,
+                                  lanes, 5 * y.type.size, site.moved(), cost))
+        return sorted(kernels, key=lambda k: k.cost)
 
     def permuted(self, perm: Perm, types: Sequence[TensorType | None]) -> tuple[Op, Perm] | None:
         return Softmax(perm[self.axis], self.log), perm
