@@ -239,7 +239,7 @@ def _reshape(r: random.Random, b: Build, x: str, values: list[str]) -> str:
     n, *rest = b.shape(x) or (1,)
     size = int(np.prod(rest))
     last = rest[-1] if rest else 1
-    return b(Reshape(r.choice(((n, size), (n, size // max(last, 1), last), (n, 1, *rest), (n * size,), (n, last, 1, size // max(last, 1))))), x)
+    return b(Reshape(r.choice(((n, size), (n, size // last, last), (n, 1, *rest), (n * size,), (n, last, 1, size // last)))), x)
 
 
 def _transpose(r: random.Random, b: Build, x: str, values: list[str]) -> str:
@@ -286,10 +286,9 @@ ANY_OPS: tuple[Make, ...] = (_unary, _unary, _binary, _binary, _binary, _swish, 
 
 
 def simulate(graph: Graph, feed: dict[str, np.ndarray], arena: Arena | None = None) -> None:
-    """Runs a laid-out float32 graph in simulated memory: every node finds its operands where the layouts and homes, and the arena's offsets,
-    say that they are, unharmed.
+    """Runs a laid-out float32 graph in simulated memory.
 
-    A node's store writes zeros into the lanes past the last channel, as kernels do. Memory is NaN before it is written.
+    Every node finds its operands, unharmed, where layouts and homes, and the arena's offsets, say that they are. A node's store writes zeros into the lanes past the last channel, as kernels do. Memory is NaN before it is written.
     """
     expected = evaluate(graph, feed)
     shared = np.full((arena.nbytes if arena else 0) // 4, np.nan, np.float32)

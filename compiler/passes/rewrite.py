@@ -123,9 +123,15 @@ def _neighbourhood(graph: Graph) -> list[str]:
 
 
 def bypass(graph: Graph, node: Node, value: str) -> None:
-    """Lets every reader of a node's result take another value, and removes the node."""
+    """Lets every reader of a node's result take another value, and removes the node with all that served it alone."""
     graph.remove_node(node.name)
     graph.replace_uses(node.output, value)
+    rest = list(node.operands)
+    while rest:
+        before = graph.producer(rest.pop())
+        if before and not any(graph.consumers(v) or graph.is_output(v) for v in before.outputs):
+            graph.remove_node(before.name)
+            rest += before.operands
 
 
 def substitute(graph: Graph, node: Node, op: Any, *inputs: str) -> None:

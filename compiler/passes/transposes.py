@@ -1,14 +1,14 @@
 """Transposes move towards the outputs, where they meet their inverses and cancel.
 
 ONNX speaks NCHW and the ops here NHWC, so that the importer brackets every image op by two transposes. An op behind a
-transpose is rewritten to work on the operand as it was (`Op.permuted`), and the transpose follows it.
+transpose is rewritten to work on the operand as it was (`Op.permuted`), and the transpose follows it. Where several operands meet, most
+of their elements decide; the others get the inverse. In a draw the greater permutation moves, which of NHWC -> NCHW and its inverse is
+the former: so no transpose comes back.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import numpy as np
 
 from ..ir import Graph, Node
 from ..ops.elementwise import Cast, Elementwise
@@ -57,8 +57,9 @@ def sink(graph: Graph, node: Node) -> Outcome:
         return Declined(f"{type(node.op).__name__} does not commute with the transpose before it")
     op, after = found
     if many:
-        if 2 * moved[perm] <= sum(moved.values()):
-            return Declined("no more than half of what it reads is transposed alike")
+        lead = 2 * moved[perm] - sum(moved.values())
+        if lead < 0 or (lead == 0 and perm <= _inverse(perm)):
+            return Declined(f"{'most' if lead else 'half'} of what it reads is not transposed alike")
         if any(graph.type(v).rank != len(perm) and graph.constant(v) is None for v in node.inputs):
             return Declined("an operand of another rank broadcasts over the transposed axes")
         if graph.type(node.output).rank != len(perm):
@@ -70,6 +71,10 @@ def sink(graph: Graph, node: Node) -> Outcome:
         inputs = (source.inputs[0], *node.inputs[1:])
     substitute(graph, node, Transpose(after), graph.emit(op, *inputs, like=node))
     return Fired("transpose moved behind it")
+
+
+def _inverse(perm: Perm) -> Perm:
+    return tuple(perm.index(d) for d in range(len(perm)))
 
 
 def _elements(graph: Graph, values: Iterable[str]) -> dict[Perm | None, int]:
@@ -89,7 +94,7 @@ def _perm(graph: Graph, value: str) -> Perm | None:
 
 def _untransposed(graph: Graph, node: Node, value: str, perm: Perm) -> str:
     """The operand as it is before the transpose; one that has none gets the inverse."""
-    inverse = tuple(int(d) for d in np.argsort(perm))
+    inverse = _inverse(perm)
     data = graph.constant(value)
     if data is not None:
         if data.size == 1 and not isinstance(node.op, Concat):
@@ -99,7 +104,8 @@ def _untransposed(graph: Graph, node: Node, value: str, perm: Perm) -> str:
         producer = graph.producer(value)
         assert producer is not None
         return producer.inputs[0]
-    return graph.emit(Transpose(inverse), value, like=node)
+    turned = (c.output for c in graph.consumers(value) if c.op == Transpose(inverse))
+    return next(turned, "") or graph.emit(Transpose(inverse), value, like=node)
 
 
 RULES = (cancel, to_reshape, sink)

@@ -26,7 +26,8 @@ def test_a_chain_of_constants_becomes_one() -> None:
 
 def test_shape_arithmetic() -> None:
     def make(b: Build) -> str:
-        return b(Reshape((4,)), b(Concat(0), b.array([2], "int64"), b("mul", b.array([3], "int64"), b.array(7, "int64")), b.array([1, 1], "int64")))
+        product = b("mul", b.array([3], "int64"), b.array(7, "int64"))
+        return b(Reshape((4,)), b(Concat(0), b.array([2], "int64"), product, b.array([1, 1], "int64")))
 
     graph, _ = rewritten(fold.RULES, make, exact=True)
     assert ops(graph) == []

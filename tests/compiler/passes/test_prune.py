@@ -127,7 +127,10 @@ def test_pairs_that_do_something(pair: tuple[Any, Any]) -> None:
 
 
 def test_reshapes_merge() -> None:
-    graph, events = rewritten(prune.RULES, lambda b: b(Reshape((5, 12)), b(Reshape((60,)), b(Reshape((3, 20)), b.input(*SHAPE)))), exact=True)
+    def make(b: Build) -> str:
+        return b(Reshape((5, 12)), b(Reshape((60,)), b(Reshape((3, 20)), b.input(*SHAPE))))
+
+    graph, events = rewritten(prune.RULES, make, exact=True)
     assert ops(graph) == ["Reshape"] and events == ["merge_reshapes: merged with the reshape before it"] * 2
 
 
