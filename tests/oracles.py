@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,32 @@ def tflite_node(
             tensors.append(m.constant(array.astype(np.float32 if array.dtype.kind == "f" else np.int32)))
     m.output(m.op(op, tensors, options, shape=(1,), dtype=dtype, version=version))
     return write(folder, m), feed
+
+
+def standard_cases(modules: Sequence[str], operators: Sequence[str]) -> list[Any]:
+    """The cases of the ONNX standard for some operators, those of types that numpy has.
+
+    Args:
+        modules: of `onnx.backend.test.case.node`, in which they are.
+        operators: their types.
+    """
+    from onnx.backend.test.case import node
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for module in modules:
+            importlib.import_module(f"{node.__name__}.{module}")
+    cases = [c for c in node._NodeTestCases if c.model.graph.node[0].op_type in operators]
+    return [c for c in cases if np.asarray(c.data_sets[0][0][0]).dtype.isbuiltin == 1]
+
+
+def standard_case(folder: Path, case: Any, fed: int) -> tuple[Path, list[np.ndarray], list[np.ndarray]]:
+    """A case of the standard as a file, its first `fed` operands, and its results; the other operands are constants."""
+    inputs, outputs = ([np.asarray(a) for a in arrays] for arrays in case.data_sets[0])
+    model = onnx.ModelProto()
+    model.CopyFrom(case.model)
+    model.graph.initializer.extend(numpy_helper.from_array(a, v.name) for v, a in list(zip(model.graph.input, inputs))[fed:])
+    return write(folder, model), inputs[:fed], outputs
 
 
 def same(actual: Arrays, expected: Arrays, tolerance: float = 1e-5) -> None:

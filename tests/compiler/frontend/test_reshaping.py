@@ -2,48 +2,35 @@
 
 from __future__ import annotations
 
-import importlib
-import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper, numpy_helper
-from onnx.backend.test.case import node as standard
+from onnx import TensorProto, helper
 
 from planish.compiler.errors import UnsupportedError
 from planish.compiler.frontend import load
-from tests.oracles import evaluated, litert, onnx_model, same, write
+from tests.oracles import evaluated, litert, onnx_model, same, standard_case, standard_cases, write
 from tests.tflite_writer import TfliteWriter
 
 RNG = np.random.default_rng(0)
-FROM_STANDARD = (
+MODULES = (
     "transpose", "reshape", "flatten", "squeeze", "unsqueeze", "concat", "split", "slice", "pad", "expand", "tile",
     "depthtospace", "spacetodepth", "shape", "size", "constantofshape", "rangeop", "gather",
 )  # fmt: skip
+OPERATORS = (
+    "Transpose", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Concat", "Split", "Slice", "Pad", "Expand", "Tile",
+    "DepthToSpace", "SpaceToDepth", "Shape", "Size", "ConstantOfShape", "Range", "Gather",
+)  # fmt: skip
 WITHOUT_DATA = ("ConstantOfShape", "Range")
+CASES = [c for c in standard_cases(MODULES, OPERATORS) if np.asarray(c.data_sets[0][0][0]).size]
 
 
-def standard_cases() -> list[Any]:
-    """The cases of the ONNX standard for these operators: their data is fed, all other operands are constants."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        for module in FROM_STANDARD:
-            importlib.import_module(f"onnx.backend.test.case.node.{module}")
-    modules = {m.removesuffix("op") for m in FROM_STANDARD}
-    cases = [c for c in standard._NodeTestCases if c.model.graph.node[0].op_type.lower() in modules]
-    numbers = [c for c in cases if np.asarray(c.data_sets[0][0][0]).dtype.isbuiltin == 1]
-    return [pytest.param(c, id=c.name) for c in numbers if all(np.asarray(a).size for a in c.data_sets[0][0][:1])]
-
-
-@pytest.mark.parametrize("case", standard_cases())
+@pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 def test_standard(tmp_path: Path, case: Any) -> None:
-    model, (inputs, outputs) = case.model, case.data_sets[0]
-    data = 0 if case.model.graph.node[0].op_type in WITHOUT_DATA else 1
-    for value, array in list(zip(model.graph.input, inputs))[data:]:
-        model.graph.initializer.append(numpy_helper.from_array(np.asarray(array), value.name))
-    same(evaluated(write(tmp_path, model), inputs[:data]), [np.asarray(a) for a in outputs], 0)
+    path, inputs, outputs = standard_case(tmp_path, case, 0 if case.model.graph.node[0].op_type in WITHOUT_DATA else 1)
+    same(evaluated(path, inputs), outputs, 0)
 
 
 def check_onnx(
