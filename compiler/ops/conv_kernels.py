@@ -228,7 +228,8 @@ def _first(site: Site, op: Conv2D) -> list[Kernel]:
         padded = 2 * grid[0] * tx * grid[1] * ob * lanes * n * w[0].size
         cost = compute_cost(target, flops=padded * 1.1, nbytes=site.moved(w.size), items=grid[0] * grid[1] * n, tile=(tx, ob))
         geometry = _geometry(site, op)
-        params = {"V": lanes, "IC": x.shape[3], "OCB": blocks, **geometry, "TX": tx, "OB": ob, "WG": (1, 1, 1)}
+        params = {"V": lanes, "IC": x.shape[3], "OCB": blocks, **geometry, "TX": tx, "OB": ob, "SPLIT": int(w[0].size > 128),
+                  "WG": (1, 1, 1)}
         pack = site.pack("w", lambda ob=ob: pack_first(w, lanes, ob))
         kernels.append(Kernel("conv_first", params, (site.read("x", 0), pack), grid, (1, 1, 1), lanes, flops, site.moved(w.size), cost))
     return kernels
