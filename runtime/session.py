@@ -16,7 +16,7 @@ import pyopencl as cl
 
 from . import cache, profile
 from .devices import Selector, find
-from .errors import DeviceError, InputError
+from .errors import DeviceError, InputError, PlanError
 from .plan import Argument, Launch, Plan, Tensor
 from .profile import Bound, Timing
 
@@ -50,6 +50,7 @@ class Session:
 
         Raises:
             DeviceError: the device cannot run the plan.
+            PlanError: a launch does not fit its kernel.
         """
         self.device = device
         self.inputs, self.outputs = plan.inputs, plan.outputs
@@ -174,6 +175,8 @@ class Session:
         bound = []
         for launch in plan.launches:
             kernel = cl.Kernel(programs[launch.kernel], plan.kernels[launch.kernel].name)
+            if kernel.num_args != len(launch.arguments):
+                raise PlanError(f"kernel {kernel.function_name} takes {kernel.num_args} arguments; its launch has {len(launch.arguments)}")
             self._check_group(kernel, launch)
             kernel.set_args(*(self._part(a, plan.alignment) for a in launch.arguments))
             bound.append((kernel, launch.grid, launch.group))
