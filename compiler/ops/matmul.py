@@ -21,6 +21,9 @@ from .op import Op
 if TYPE_CHECKING:
     from ..kernel import Kernel, Site
 
+TILES = ((8, 2), (4, 4), (4, 2), (8, 1), (4, 1), (1, 2), (1, 1))
+"""Rows x vectors of columns that a work-item may own; a target takes those that its registers hold."""
+
 
 @dataclass(frozen=True)
 class MatMul(Op):
@@ -33,6 +36,8 @@ class MatMul(Op):
         assert a is not None and b is not None
         if a.rank < 2 or b.rank < 2 or a.shape[-1] != b.shape[-2]:
             raise GraphError(f"{a} and {b} cannot be multiplied: the last axis of one must be as long as the last but one of the other")
+        if a.dtype != b.dtype or a.dtype == np.bool_:
+            raise GraphError(f"{a} and {b} cannot be multiplied: they must be numbers of one type")
         try:
             outer = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
         except ValueError:
@@ -46,7 +51,7 @@ class MatMul(Op):
         return (np.matmul(a.astype(wide), b.astype(wide)).astype(a.dtype),)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
-        return [*_by_weights(site), *_generic(site)]
+        return sorted([*_by_weights(site), *_tiled(site)], key=lambda k: k.cost)
 
 
 def _by_weights(site: Site) -> list[Kernel]:
@@ -56,7 +61,7 @@ def _by_weights(site: Site) -> list[Kernel]:
     from .conv_kernels import pointwise
 
     w, x, y = site.constant(1), site.input(0), site.output
-    if w is None or w.ndim != 2 or site.constant(0) is not None or x.layout.strides[-1] != 1:
+    if w is None or w.ndim != 2 or w.dtype.kind != "f" or site.constant(0) is not None or x.layout.strides[-1] != 1:
         return []
     rank = y.type.rank
     groups = (tuple(range(rank - 1)), (rank - 1,))
@@ -67,21 +72,30 @@ def _by_weights(site: Site) -> list[Kernel]:
     return [replace(k, groups=groups, place=lambda at: at[2:]) for k in pointwise(site, w.T[:, None, None, :], 1, prod(y.shape[:-1]), read)]
 
 
-def _generic(site: Site) -> list[Kernel]:
-    from ..indexing import unravel
+def _tiled(site: Site) -> list[Kernel]:
+    """Of operands in any strided layout: tiles of rows x vectors of columns."""
+    from ..access import compute_type
+    from ..indexing import unravel, width
     from ..kernel import Kernel
+    from .conv_kernels import compute_cost
 
-    a, y = site.input(0), site.output
+    a, y, target = site.input(0), site.output, site.target
     m, n, k = y.shape[-2], y.shape[-1], a.shape[-1]
-    lanes = min(site.target.lanes, n & -n)
-    rows = min(4, m)
-    flops = 2 * y.type.size * k
-    share = 0.25 * lanes / site.target.lanes
-    cost = site.target.launch + max(flops / (site.target.gflops * share) / 1e3, site.moved() / site.target.bandwidth / 1e3)
-    reads = (site.read("a", 0), site.read("b", 1))
-    grid = (n // lanes, ceil(m / rows), prod(y.shape[:-2]))
-    params = {"M": m, "K": k, "ROWS": rows, "LANES": lanes, "outer": unravel("outer", y.shape[:-2])}
-    return [Kernel("matmul", params, reads, grid, lanes=lanes, flops=flops, nbytes=site.moved(), cost=cost)]
+    lanes = width(y, target.lanes)
+    blocks, batch = ceil(n / lanes), prod(y.shape[:-2])
+    outer = unravel("outer", y.shape[:-2])
+    kernels = []
+    for rows, columns in TILES:
+        if (rows, columns) != (1, 1) and (rows > m or columns > blocks or rows * columns + columns + 1 > target.registers):
+            continue
+        grid = (ceil(blocks / columns), ceil(m / rows), batch)
+        padded = 2 * grid[0] * columns * target.lanes * grid[1] * rows * batch * k
+        cost = compute_cost(target, flops=padded * 1.2, nbytes=site.moved(), items=prod(grid), tile=(rows, columns))
+        params = {"V": lanes, "T": compute_type(y.type.dtype), "M": m, "K": k, "BLOCKS": blocks, "ROWS": rows, "COLUMNS": columns,
+                  "at_a": (*outer, "(top + r)", "i"), "at_b": (*outer, "i", "block * V"), "at_y": (*outer, "row", "block * V")}
+        reads = (site.read("a", 0), site.read("b", 1))
+        kernels.append(Kernel("matmul", params, reads, grid, None, lanes, 2 * y.type.size * k, site.moved(), cost))
+    return kernels
 
 
 @tflite_op("FULLY_CONNECTED")
