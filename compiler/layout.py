@@ -90,12 +90,28 @@ class Layout:
     def pack(self, array: np.ndarray) -> np.ndarray:
         """The buffer, 1-D, that holds this array in this layout; what no element names is zero."""
         buffer = np.zeros(self.span(array.shape), array.dtype)
-        buffer[self.indices(array.shape)] = array
+        places = self._places(buffer, array.shape)
+        if self.axis is not None:
+            missing = -array.shape[self.axis] % self.lanes
+            array = np.pad(array, [(0, missing if d == self.axis else 0) for d in range(array.ndim)]).reshape(places.shape)
+        places[...] = array
         return buffer
 
     def unpack(self, buffer: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """The array that a buffer holds in this layout."""
-        return np.asarray(buffer[self.indices(shape)])
+        places = self._places(buffer, shape)
+        if self.axis is None:
+            return places.copy()
+        whole = places.reshape([e + -e % self.lanes if d == self.axis else e for d, e in enumerate(shape)])
+        return whole[tuple(slice(e) for e in shape)].copy()
+
+    def _places(self, buffer: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+        """A view of a buffer, with the axes of the tensor, of which the blocked one is two: blocks and lanes."""
+        extents, strides = [self.extent(shape, d) for d in range(len(shape))], list(self.strides)
+        if self.axis is not None:
+            extents.insert(self.axis + 1, self.lanes)
+            strides.insert(self.axis + 1, 1)
+        return np.lib.stride_tricks.as_strided(buffer[self.offset :], extents, [s * buffer.itemsize for s in strides])
 
     def indices(self, shape: tuple[int, ...]) -> np.ndarray:
         """The offset of every element, of the given shape."""
