@@ -39,7 +39,7 @@ class Unsupported(Exception):
 
 
 class UnsupportedError(CompileError):
-    """Nodes that cannot be compiled.
+    """Nodes that cannot be compiled; the message tells those of one operator and one reason together.
 
     Attributes:
         nodes: (node, op, reason) of each, in the order of the file.
@@ -47,7 +47,10 @@ class UnsupportedError(CompileError):
 
     def __init__(self, path: str, nodes: list[tuple[str, str, str]]):
         self.nodes = tuple(nodes)
-        listed = "; ".join(f"{op} '{node}': {reason}" for node, op, reason in nodes)
+        alike: dict[tuple[str, str], list[str]] = {}
+        for node, op, reason in nodes:
+            alike.setdefault((op, reason), []).append(f"'{node}'")
+        listed = "; ".join(f"{op} {', '.join(names)}: {reason}" for (op, reason), names in alike.items())
         count = f"{len(nodes)} nodes" if len(nodes) > 1 else "1 node"
         hint = " (`planish ops` lists those that are)" if any(reason.startswith(NO_OPERATOR) for *_, reason in nodes) else ""
         super().__init__(f"{path}: {count} not supported: {listed}{hint}")

@@ -64,6 +64,8 @@ class _Reader:
         results = None
         if importer is None:
             self.desk.refuse(name, operator.op, NO_OPERATOR)
+        elif quantised := self._quantised(operator):
+            self.desk.refuse(name, operator.op, f"quantised tensors ({', '.join(quantised)}); float32 and float16 would be accepted")
         elif all(self.values.get(k, "") is not None for k in operator.inputs):
             wanted = max((k + 1 for k, t in enumerate(operator.outputs) if t in self.used), default=0)
             node = partial(self._node, operator, name, position)
@@ -78,12 +80,13 @@ class _Reader:
                 raise ModelError(f"{self.path}: output {error}") from None
             self.graph.outputs[_unique(self.subgraph.tensors[k].name, self.graph.outputs)] = value
 
+    def _quantised(self, o: Operator) -> list[str]:
+        """The types of an operator's quantised operands and results; those of constants do not count."""
+        tensors = [self.subgraph.tensors[k] for k in (*o.inputs, *o.outputs) if k >= 0]
+        return sorted({t.kind for t in tensors if t.quantized and not t.buffer.size})
+
     def _node(self, o: Operator, name: str, position: int) -> importing.TfliteNode:
         tensors = self.subgraph.tensors
-        for k in (*o.inputs, *o.outputs):
-            if k >= 0 and tensors[k].quantized and not tensors[k].buffer.size:
-                raise Unsupported(f"quantised tensors ({tensors[k].kind} '{tensors[k].name}'): "
-                                  "float32 and float16 models are accepted")
         return importing.TfliteNode(
             self.graph, name, o.op, position, tuple(self._value(k) for k in o.inputs),
             tuple(tensors[k].name for k in o.outputs), version=o.version, options=o.options,

@@ -292,14 +292,15 @@ def test_half_precision_weights_are_widened(tmp_path: Path) -> None:
     same(evaluated(write(tmp_path, m), [np.zeros((2, 3), np.float32)]), [data.astype(np.float32)])
 
 
-def test_quantised_activations_are_refused(tmp_path: Path) -> None:
+def test_quantised_activations_are_refused_in_every_node(tmp_path: Path) -> None:
     q = Quantization((0.5,), (0,))
     m = TfliteWriter()
-    x = m.input("x", (2,), "int8", quantization=q)
-    m.output(m.op("DEQUANTIZE", [x], shape=(2,), dtype="float32"))
-    with pytest.raises(
-        UnsupportedError, match=r"quantised tensors \(INT8 'x'\): float32 and float16 models are accepted"
-    ):
+    y = m.op("RELU", [m.input("x", (2,), "int8", quantization=q)], shape=(2,), dtype="int8", quantization=q)
+    y = m.op("RELU", [y], shape=(2,), dtype="int8", quantization=q)
+    m.output(m.op("DEQUANTIZE", [y], shape=(2,), dtype="float32"))
+    reason = r"quantised tensors \(INT8\); float32 and float16 would be accepted"
+    message = rf": 3 nodes not supported: RELU 'relu_0', 'relu_1': {reason}; DEQUANTIZE 'dequantize_2': {reason}$"
+    with pytest.raises(UnsupportedError, match=message):
         load(write(tmp_path, m))
 
 
