@@ -288,7 +288,8 @@ ANY_OPS: tuple[Make, ...] = (_unary, _unary, _binary, _binary, _binary, _swish, 
 def simulate(graph: Graph, feed: dict[str, np.ndarray], arena: Arena | None = None) -> None:
     """Runs a laid-out float32 graph in simulated memory.
 
-    Every node finds its operands, unharmed, where layouts and homes, and the arena's offsets, say that they are. A node's store writes zeros into the lanes past the last channel, as kernels do. Memory is NaN before it is written.
+    Every node finds its operands, unharmed, where layouts and homes, and the arena's offsets, say that they are. A node's
+    store writes zeros into the lanes past the last channel, as kernels do. Memory is NaN before it is written.
     """
     expected = evaluate(graph, feed)
     shared = np.full((arena.nbytes if arena else 0) // 4, np.nan, np.float32)

@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from ..errors import GraphError
 from ..ir import Graph
 from ..targets import Target
-from . import fold, prune, simplify, transposes, weights
-from .fuse import fuse
-from .lay_out import lay_out
+from . import fold, fuse, lay_out, prune, simplify, transposes, weights
 from .rewrite import Event, Rule, rewrite
 
 
@@ -36,8 +34,8 @@ PIPELINE = (
     Pass("transpose", _rules(*transposes.RULES, *prune.RULES)),
     Pass("simplify", _rules(*simplify.RULES, *transposes.RULES, *prune.RULES)),
     Pass("weights", _rules(*weights.RULES, *fold.RULES, *prune.RULES)),
-    Pass("fuse", lambda graph, target: fuse(graph)),
-    Pass("layout", lay_out),
+    Pass("fuse", lambda graph, target: fuse.fuse(graph)),
+    Pass("layout", lay_out.lay_out),
 )
 NAMES = tuple(p.name for p in PIPELINE)
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from ..ir import Graph, Node, Step
 from ..ops.elementwise import Cast, Elementwise
+from ..ops.movement import Broadcast, Copy, DepthToSpace, Pad, Slice, SpaceToDepth, Tile, Transpose
 from .rewrite import Event, describe, joined
 
 REACH = 16
@@ -22,6 +23,8 @@ STEPS = 64
 
 OPERANDS = 32
 """Most values that a fused node may read; each is an argument of its kernel, and OpenCL grants 128 at least."""
+
+MOVES = (Broadcast, Copy, DepthToSpace, Pad, Slice, SpaceToDepth, Tile, Transpose)
 
 
 @dataclass
@@ -99,6 +102,8 @@ def _next(graph: Graph, program: _Program, shape: tuple[int, ...]) -> tuple[Node
             continue
         if reader.epilogue:
             why = why or f"{reader.name} has an epilogue of its own"
+        elif any(v in program.results and _wraps(graph, v) for v in reader.inputs):
+            why = why or "narrow integers wrap round only where they are stored"
         elif graph.type(reader.output).shape != shape:
             why = why or f"{reader.name} broadcasts it to a larger shape"
         elif len(program.steps) >= STEPS:
@@ -108,6 +113,12 @@ def _next(graph: Graph, program: _Program, shape: tuple[int, ...]) -> tuple[Node
         else:
             return reader, ""
     return None, why
+
+
+def _wraps(graph: Graph, value: str) -> bool:
+    """Whether a value may differ in memory from what a kernel computes, which it does with 32 bits at least."""
+    dtype, producer = graph.type(value).dtype, graph.producer(value)
+    return dtype.kind in "iu" and dtype.itemsize < 4 and producer is not None and not isinstance(producer.op, MOVES)
 
 
 def _wanted(graph: Graph, value: str) -> int:
