@@ -1,4 +1,4 @@
-"""Fixtures: the device of this process, golden files, and a cache of built kernels that tests share."""
+"""Fixtures: the device of this process, and golden files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,6 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files from what the compiler emits now")
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "device: runs kernels on the OpenCL device of this process (PLANISH_DEVICE)")
 
 
 @pytest.fixture(scope="session")
