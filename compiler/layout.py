@@ -80,6 +80,11 @@ class Layout:
             expected *= steps
         return True
 
+    def matches(self, other: Layout, shape: tuple[int, ...]) -> bool:
+        """Whether every element lies in the same place under both: the strides of axes with a single step do not matter."""
+        apart = any(self.extent(shape, d) > 1 and s != t for d, (s, t) in enumerate(zip(self.strides, other.strides)))
+        return (self.offset, self.axis, self.lanes) == (other.offset, other.axis, other.lanes) and not apart
+
     def flat(self, shape: tuple[int, ...], first: int, second: int) -> bool:
         """Whether two neighbouring axes can be walked as one: stride[first] covers the whole of second."""
         return shape[first] == 1 or shape[second] == 1 or self.strides[first] == self.strides[second] * shape[second]

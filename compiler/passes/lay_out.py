@@ -69,10 +69,13 @@ def is_view(graph: Graph, node: Node) -> bool:
     source, result = (graph.value(v) for v in (node.inputs[0], node.output))
     if (source.home or source.name) != (result.home or result.name):
         return False
+    assert source.layout is not None and result.layout is not None
+    seen: Layout | None = None
     if isinstance(node.op, Transpose):
-        layout = source.layout
-        return layout is not None and layout.axis is None and result.layout == _transposed(layout, node.op.perm)
-    return isinstance(node.op, Reshape | Slice) and view_layout(graph, node) == result.layout
+        seen = _transposed(source.layout, node.op.perm) if source.layout.axis is None else None
+    elif isinstance(node.op, Reshape | Slice):
+        seen = view_layout(graph, node)
+    return seen is not None and seen.matches(result.layout, result.type.shape)
 
 
 def _separate_outputs(graph: Graph) -> None:
