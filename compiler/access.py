@@ -24,11 +24,13 @@ class At:
     Attributes:
         index: C expressions of the coordinates; on the last axis, of the first lane.
         block: C expression of index[-1] / lanes, where the vector is a whole block; else "".
+        whole: no lane lies past the last element.
     """
 
     index: tuple[str, ...]
-    block: str
-    lanes: int
+    block: str = ""
+    lanes: int = 1
+    whole: bool = False
 
 
 def compute_type(dtype: np.dtype[Any], lanes: int = 1) -> str:
@@ -71,21 +73,22 @@ def load(pointer: str, view: View, at: At, fill: str = "0") -> str:
     ctype = compute_type(view.storage, lanes)
     extent = view.shape[-1] if view.shape else 1
     if lanes == 1 or extent == 1:
-        value = load_from(pointer, address(view, At(at.index, "", 1)), view.storage, 1)
+        value = load_from(pointer, address(view, At(at.index)), view.storage, 1)
         return value if lanes == 1 else f"({ctype})({value})"
     layout = view.layout
     whole = load_from(pointer, address(view, at), view.storage, lanes)
     if layout.axis == len(view.shape) - 1 and layout.lanes == lanes:
         return whole
     contiguous = layout.axis is None and layout.strides[-1] == 1
-    if contiguous and extent % lanes == 0:
+    ragged = extent % lanes and not at.whole
+    if contiguous and not ragged:
         return whole
     last = at.index[-1]
     singles = []
     for k in range(lanes):
-        single = At((*at.index[:-1], f"({last} + {k})"), "", 1)
+        single = At((*at.index[:-1], f"({last} + {k})"))
         value = load_from(pointer, address(view, single), view.storage, 1)
-        singles.append(f"({last} + {k} < {extent} ? {value} : {fill})" if extent % lanes else value)
+        singles.append(f"({last} + {k} < {extent} ? {value} : {fill})" if ragged else value)
     apart = f"({ctype})({', '.join(singles)})"
     return f"({last} + {lanes} <= {extent} ? {whole} : {apart})" if contiguous else apart
 
@@ -107,9 +110,9 @@ def store(view: View, at: At, value: str) -> list[str]:
     if at.lanes == 1 or view.layout.axis is not None:
         return [whole]
     contiguous, extent, last = view.layout.strides[-1] == 1, view.shape[-1], at.index[-1]
-    if contiguous and extent % at.lanes == 0:
+    if contiguous and (at.whole or extent % at.lanes == 0):
         return [whole]
-    single = At((*at.index[:-1], f"({last} + k)"), "", 1)
+    single = At((*at.index[:-1], f"({last} + k)"))
     lane = _store_to("lane[k]", address(view, single), view.storage, 1)
     lines = [f"{compute_type(view.storage)} lane[{at.lanes}];", f"vstore{at.lanes}({value}, 0, lane);",
              f"for (int k = 0; k < {at.lanes} && {last} + k < {extent}; ++k) {lane}"]

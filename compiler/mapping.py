@@ -99,8 +99,6 @@ def aligned(view: View, rank: int) -> View:
 def merged(view: View, groups: Groups, rank: int) -> View:
     """A view with each group of neighbouring axes walked as one; of a whole buffer where there are no groups."""
     if not groups:
-        if view.type.size == 1:
-            return view
         extent = view.layout.span(view.shape) - view.layout.offset
         return View(view.value, TensorType((extent,), view.type.dtype), view.storage, Layout((1,), view.layout.offset))
     view = aligned(view, rank)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -151,13 +151,11 @@ class _Body:
             whole: all lanes exist; without, those past the last element of a strided operand are `fill`.
         """
         view = aligned(self._view(name), len(index))
-        at = At(index, block, self.lanes if lanes is None else lanes)
+        at = At(index, block, self.lanes if lanes is None else lanes, whole)
         if view.shape[-1] == 1 and at.lanes > 1 and view.layout.axis is None:
             first = load_from(name, address(view, at), view.storage, 1)
             return f"({compute_type(view.storage, at.lanes)})({first}{', 0' * (at.lanes - 1)})"
         if view.shape[-1] == 1 and at.lanes == view.layout.lanes:
-            return load_from(name, address(view, at), view.storage, at.lanes)
-        if whole and view.layout.axis is None and view.layout.strides[-1] == 1:
             return load_from(name, address(view, at), view.storage, at.lanes)
         return load(name, view, at, fill)
 
@@ -182,7 +180,9 @@ class _Body:
         Args:
             block: C expression of index[-1] / lanes, where the vector is a whole block.
         """
-        at = At(index, block, self.lanes)
+        return self._store(value, At(index, block, self.lanes))
+
+    def _store(self, value: str | None, at: At) -> str:
         lines: list[str] = []
         results: list[Typed] = []
         if value is None:
@@ -240,12 +240,14 @@ class _Body:
     # -- the body of `map`
 
     def map_body(self) -> str:
-        """Coordinates of the vector that a work-item owns, its loads, the epilogue and the store."""
+        """Coordinates of the vector that a work-item owns, its loads, the epilogue and the store.
+
+        Where the last axis of a strided result is no multiple of a vector, its last elements are computed one by one.
+        """
         shape = self.y.shape or (1,)
         rank = len(shape)
-        lines = []
+        lines = ["const int b = get_global_id(0);"]
         index = [f"i{d}" for d in range(rank)]
-        lines.append("const int b = get_global_id(0);")
         lines.append(f"const int {index[-1]} = b * {self.lanes};" if self.lanes > 1 else f"const int {index[-1]} = b;")
         if rank > 1:
             lines.append(f"const int {index[-2]} = get_global_id(1);")
@@ -254,9 +256,14 @@ class _Body:
             last = d == 0
             lines.append(f"const int {index[d]} = {outer};" if last else f"const int {index[d]} = {outer} % {shape[d]};")
             outer = f"{outer} / {shape[d]}"
+        at = At(tuple(index), "b", self.lanes)
         if self.kernel.gather is not None:
-            lines += self._gather(At(tuple(index), "b", self.lanes)).split("\n")
-        lines += self.store(None if self.kernel.gather is None else "v", *index, block="b").split("\n")
+            lines += [*self._gather(at).split("\n"), *self._store("v", at).split("\n")]
+        elif self.y.layout.axis is None and shape[-1] % self.lanes:
+            lines += [f"if ({index[-1]} + {self.lanes} <= {shape[-1]})", *self._store(None, replace(at, whole=True)).split("\n"),
+                      f"else for (int i = {index[-1]}; i < {shape[-1]}; ++i)", *self._store(None, At((*index[:-1], "i"))).split("\n")]
+        else:
+            lines += self._store(None, at).split("\n")
         return "\n".join(f"    {line}" for line in lines)
 
     def _gather(self, at: At) -> str:
@@ -282,7 +289,7 @@ class _Body:
     def _element(self, view: View, index: tuple[str, ...], fill: str) -> str:
         assert self.kernel.gather is not None
         source, inside = self.kernel.gather(index)
-        value = load_from("x", address(view, At(source, "", 1)), view.storage, 1)
+        value = load_from("x", address(view, At(source)), view.storage, 1)
         return f"({inside} ? {value} : {fill})" if inside else value
 
 

@@ -102,7 +102,7 @@ TABLE: dict[str, Row] = {
     "softsign": Row("{0} / (1.0f + fabs({0}))", lambda x: x / (1 + np.abs(x))),
     "mish": Row("{0} * tanh(fmax({0}, 0.0f) + log1p(exp(-fabs({0}))))", lambda x: x * np.tanh(_softplus(x))),
     "gelu": Row("0.5f * {0} * (1.0f + erf({0} * 0.70710678f))", lambda x: 0.5 * x * (1 + _erf(x * math.sqrt(0.5)))),
-    "gelu_tanh": Row("0.5f * {0} * (1.0f + tanh(0.79788456f * ({0} + 0.044715f * {0} * {0} * {0})))", _gelu_tanh),
+    "gelu_tanh": Row("{0} / (1.0f + exp(-1.5957691f * ({0} + 0.044715f * {0} * {0} * {0})))", _gelu_tanh),
     "shrink": Row("({0} < -{p0} ? {0} + {p1} : ({0} > {p0} ? {0} - {p1} : ({T})(0.0f)))",
                   lambda x, lam, bias: np.where(x < -lam, x + bias, np.where(x > lam, x - bias, 0))),
     "prelu": Row("({0} < 0.0f ? {1} * {0} : {0})", lambda x, slope: np.where(x < 0, slope * x, x), 2),
