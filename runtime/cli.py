@@ -6,7 +6,8 @@ import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 from typing import NoReturn
@@ -113,15 +114,18 @@ def run_plan(options: argparse.Namespace, *, read: Reader = read_array, write: W
         write: writes an output beside a path without extension.
     """
     start = perf_counter()
-    with load(options.plan, options.device) as session:
-        loaded = perf_counter() - start
+    with _progress(f"loading {options.plan}"):
+        session = load(options.plan, options.device)
+    loaded = perf_counter() - start
+    with session:
         inputs, made_up = _inputs(session, options.input, read)
-        outputs = session.run(inputs)
         times = []
-        for _ in range(options.repeat):
-            start = perf_counter()
+        with _progress(f"running {options.plan}"):
             outputs = session.run(inputs)
-            times.append((perf_counter() - start) * 1e3)
+            for _ in range(options.repeat):
+                start = perf_counter()
+                outputs = session.run(inputs)
+                times.append((perf_counter() - start) * 1e3)
         print(describe(session.device))
         timing = f"; {np.median(times):.3f} ms a run (median of {len(times)}, least {min(times):.3f})" if times else ""
         print(f"loaded in {loaded:.3f} s{timing}")
@@ -131,10 +135,24 @@ def run_plan(options: argparse.Namespace, *, read: Reader = read_array, write: W
         print(f"noise as input: {', '.join(map(one_line, made_up))}")
     for name, array in outputs.items():
         numbers = array.size and array.dtype.kind in "fiu"
-        span = f" from {array.min():.6g} to {array.max():.6g}, mean {array.mean(dtype=np.float64):.6g}" if numbers else ""
+        with np.errstate(all="ignore"):  # of infinities there is no mean
+            span = f" from {array.min():.6g} to {array.max():.6g}, mean {array.mean(dtype=np.float64):.6g}" if numbers else ""
         print(f"{one_line(name)}: {array.dtype}{list(array.shape)}{span}")
     if options.output:
         _write(options.output, outputs, write)
+
+
+@contextmanager
+def _progress(text: str) -> Iterator[None]:
+    """Shows what goes on for as long as it does: on a terminal, else nothing."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    print(f"{one_line(text)[:70]} ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
 def _inputs(session: Session, given: Sequence[str], read: Reader) -> tuple[dict[str, np.ndarray], list[str]]:

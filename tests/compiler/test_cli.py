@@ -247,6 +247,15 @@ def test_progress_is_shown_on_a_terminal_only() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.device
+def test_progress_of_running(plan: Path) -> None:
+    out, err = on_terminal(*COMMAND, "run", "model.plan")
+    assert err == "loading model.plan ...\r\x1b[Krunning model.plan ...\r\x1b[K"
+    assert "\x1b" not in out
+    done = subprocess.run([*COMMAND, "run", "model.plan"], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 @pytest.mark.parametrize("to", ["/dev/full", "closed"])
 def test_an_output_that_takes_nothing(to: str) -> None:
     if to == "closed":
