@@ -190,7 +190,7 @@ class _Blob:
         self._seen: dict[bytes, plan_format.Argument] = {}
 
     def add(self, array: np.ndarray) -> plan_format.Argument:
-        raw = memoryview(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
         key = hashlib.sha256(raw).digest()
         if key not in self._seen:
             self.data += bytes(-len(self.data) % self.alignment)
