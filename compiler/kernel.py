@@ -91,7 +91,7 @@ class Kernel:
 
     def variant(self) -> str:
         """A short name that tells this candidate from the others of its launch: template and tile."""
-        tile = [f"{k.lower()}{v}" for k, v in self.params.items() if k in ("PX", "OCT", "TX", "TY", "ROWS", "LANES", "KT")]
+        tile = [f"{k.lower()}{v}" for k, v in self.params.items() if k in ("PX", "TX", "TY", "OB", "LANES")]
         return " ".join([self.template, *tile])
 
 

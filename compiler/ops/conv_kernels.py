@@ -1,14 +1,14 @@
 """The candidates of a convolution, best guess first.
 
 Every candidate computes tiles of pixels x blocks of V output channels; they differ in what they stage, in the tile, and in the
-shapes they take. `cost` is the larger of arithmetic and traffic, over the share of the limit that a tile of its size reaches.
+shapes they take.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,8 +19,11 @@ if TYPE_CHECKING:
     from .conv import Conv2D
     from .conv_transpose import ConvTranspose2D
 
-TILES = ((14, 2), (12, 2), (8, 2), (7, 4), (7, 2), (6, 4), (4, 4), (16, 1), (14, 1), (8, 1), (7, 1), (4, 2), (4, 1), (2, 2), (2, 1), (1, 4), (1, 2), (1, 1))
-"""Pixels x blocks of output channels that a work-item may own; a target takes those that its registers hold."""
+PIXELS = {1: (14, 8, 4, 1), 2: (14, 12, 8, 4, 2, 1), 3: (9, 7, 5), 4: (6, 4, 1), 5: (5,), 6: (4,)}
+"""Pixels that a work-item may own, for each number of blocks of output channels."""
+
+WORK_ITEMS = 8
+"""Work-items of a launch for each compute unit of a CPU: more cost more to hand out, fewer leave units idle at the end."""
 
 
 def conv2d(site: Site, op: Conv2D) -> Sequence[Kernel]:
@@ -95,18 +98,37 @@ def vectors_of(site: Site, index: int = 0) -> bool:
 
 def tiles(target: Target, pixels: int, blocks: int) -> list[tuple[int, int]]:
     """Tiles (pixels, blocks of channels) whose accumulators, weights and one operand fit the registers."""
-    found = [(p, b) for p, b in TILES if p * b + b + 1 <= target.registers and p <= pixels and b <= blocks]
+    found = [(p, b) for b, extents in PIXELS.items() for p in extents
+             if p * b + b + 1 <= target.registers and p <= pixels and b <= blocks]
     return found or [(1, 1)]
 
 
-def compute_cost(target: Target, *, flops: float, nbytes: int, items: int, tile: tuple[int, int]) -> float:
-    """Microseconds: arithmetic at the share of the limit that a tile reaches, in whole rounds over the compute units."""
-    pixels, blocks = tile
-    loads_per_fma = (pixels + blocks) / (pixels * blocks)
-    share = 0.97 / (1 + 0.35 * max(loads_per_fma - 0.5, 0) + 1.5 / (pixels * blocks))
-    rounds = ceil(items / target.units) * target.units / items
-    arithmetic = flops * rounds / (target.gflops * share) / 1e3
-    return target.launch + max(arithmetic, nbytes / target.bandwidth / 1e3)
+def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, int, int], params: dict[str, Any], work: float, flops: int,
+          weights: int, pack: Callable[[], np.ndarray], x: Read | None = None) -> Kernel:
+    """A candidate that computes a grid of (tiles of pixels, tiles of channels, images), with its cost.
+
+    The cost is the time of the arithmetic, at the share of the limit that a tile of this size reaches, and of the traffic,
+    whichever is longer, and a part of the other. A step of a tile multiplies and adds pixels * blocks vectors, and reads `blocks` vectors of
+    weights and `pixels` single numbers; fewer than some 8 independent sums cannot hide how long an fma takes. The constants fit
+    measurements of all tiles on two CPUs with vectors of 16.
+
+    Args:
+        tile: pixels and blocks of V output channels of a work-item.
+        work: arithmetic operations, what is computed beyond the edges included; flops: without it.
+        weights: elements of the packed weights; pack: makes them.
+        x: the read of the first operand, where it is not the node's.
+    """
+    target, (pixels, blocks) = site.target, tile
+    run = min(max(grid[0] * grid[1] * grid[2] // (target.units * WORK_ITEMS), 1), grid[0]) if target.kind == "cpu" else 1
+    grid = (ceil(grid[0] / run), grid[1], grid[2])
+    items = grid[0] * grid[1] * grid[2]
+    idle = ceil(items / target.units) * target.units / items
+    share = min(pixels * blocks / 8, 1) / (1 + 0.6 / pixels + 0.85 / blocks)
+    arithmetic, traffic = work * idle / (target.gflops * share), site.moved(weights) / target.bandwidth
+    cost = target.launch + (max(arithmetic, traffic) + 0.3 * min(arithmetic, traffic)) / 1e3
+    params = {"V": target.lanes, **params, "RUN": run, "UNROLL": 1 if target.kind == "cpu" else target.lanes, "WG": (1, 1, 1)}
+    reads = (x or site.read("x", 0), site.pack("w", pack))
+    return Kernel(template, params, reads, grid, (1, 1, 1), target.lanes, flops, site.moved(weights), cost)
 
 
 def _geometry(site: Site, op: Conv2D | ConvTranspose2D) -> dict[str, int]:
@@ -127,19 +149,16 @@ def _pointwise(site: Site, op: Conv2D) -> list[Kernel]:
 
 def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None = None) -> list[Kernel]:
     """Candidates of y[n,p,o] = sum over c of x[n,p,c] * w[o,0,0,c]; x is the node's first operand where it is not given."""
-    target, lanes = site.target, site.target.lanes
+    lanes = site.target.lanes
     o, c = w.shape[0], w.shape[3]
     blocks = ceil(o / lanes)
-    flops = 2 * batch * pixels * o * c
     kernels = []
-    for px, ob in tiles(target, pixels, blocks):
+    for px, ob in tiles(site.target, pixels, blocks):
         grid = (ceil(pixels / px), ceil(blocks / ob), batch)
-        padded = 2 * grid[0] * px * grid[1] * ob * lanes * c * batch
-        cost = compute_cost(target, flops=padded, nbytes=site.moved(w.size), items=grid[0] * grid[1] * batch, tile=(px, ob))
-        params = {"V": lanes, "IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob,
-                  "UNROLL": 1 if target.kind == "cpu" else lanes, "WG": (1, 1, 1), "PIXEL_DIM": 0, "OB_DIM": 1}
-        reads = (x or site.read("x", 0), site.pack("w", lambda ob=ob: pack_pointwise(w, lanes, ob)))
-        kernels.append(Kernel("conv_pointwise", params, reads, grid, (1, 1, 1), lanes, flops, site.moved(w.size), cost))
+        kernels.append(tiled(
+            site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
+            flops=2 * batch * pixels * o * c, weights=w.size, pack=lambda ob=ob: pack_pointwise(w, lanes, ob), x=x,
+            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob}))
     return kernels
 
 
@@ -147,32 +166,29 @@ def _direct(site: Site, op: Conv2D) -> list[Kernel]:
     """Any kernel, stride, dilation and grouping: a tile of output channels reads the band of input channels of its groups."""
     if not vectors_of(site):
         return []
-    target, lanes = site.target, site.target.lanes
+    lanes = site.target.lanes
     w = site.constant(1)
     assert w is not None
     x, y = site.input(0), site.output
     n, oh, ow, o = y.shape
-    blocks, in_blocks = ceil(o / lanes), ceil(x.shape[3] / lanes)
-    flops = 2 * y.type.size * w.shape[1] * w.shape[2] * w.shape[3]
+    blocks, taps = ceil(o / lanes), w.shape[1] * w.shape[2]
     kernels = []
-    for px, ob in tiles(target, oh * ow, blocks):
+    for px, ob in tiles(site.target, oh * ow, blocks):
         tx = min(px, ow)
         ty = min(max(px // tx, 1), oh)
-        first, band = _bands(o, x.shape[3], op.groups, lanes, ob, in_blocks)
+        first, band = _bands(o, x.shape[3], op.groups, lanes, ob)
+        weights = len(first) * band * taps * ob * lanes * lanes
         grid = (ceil(oh / ty) * ceil(ow / tx), len(first), n)
-        padded = 2 * grid[0] * ty * tx * len(first) * ob * lanes * band * lanes * w.shape[1] * w.shape[2] * n
-        weights = len(first) * band * w.shape[1] * w.shape[2] * ob * lanes * lanes
-        nbytes = site.moved(weights)
-        cost = compute_cost(target, flops=padded * 1.05, nbytes=nbytes, items=grid[0] * grid[1] * n, tile=(tx * ty, ob))
-        params = {"V": lanes, "IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "BAND": band, "OPG": o // op.groups,
-                  "IPG": w.shape[3], "TY": ty, "TX": tx, "OB": ob, "UNROLL": 1 if target.kind == "cpu" else lanes,
-                  "WG": (1, 1, 1), "PIXEL_DIM": 0, "OB_DIM": 1}
-        pack = site.pack("w", lambda ob=ob, band=band, first=first: pack_dense(expand_groups(w, op.groups), lanes, ob, band, first))
-        kernels.append(Kernel("conv_direct", params, (site.read("x", 0), pack), grid, (1, 1, 1), lanes, flops, nbytes, cost))
+        kernels.append(tiled(
+            site, "conv_direct", tile=(tx * ty, ob), grid=grid, work=1.05 * 2 * grid[0] * ty * tx * weights * n,
+            flops=2 * y.type.size * w[0].size, weights=weights,
+            pack=lambda ob=ob, band=band, first=first: pack_dense(expand_groups(w, op.groups), lanes, ob, band, first),
+            params={"IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "BAND": band, "OPG": o // op.groups, "IPG": w.shape[3],
+                    "TY": ty, "TX": tx, "OB": ob}))
     return kernels
 
 
-def _bands(o: int, c: int, groups: int, lanes: int, ob: int, in_blocks: int) -> tuple[list[int], int]:
+def _bands(o: int, c: int, groups: int, lanes: int, ob: int) -> tuple[list[int], int]:
     """The first block of input channels that each tile of `ob` output blocks reads, and how many every tile reads."""
     per_out, per_in = o // groups, c // groups
     spans = []
@@ -181,7 +197,7 @@ def _bands(o: int, c: int, groups: int, lanes: int, ob: int, in_blocks: int) -> 
         lo, hi = start * lanes // per_out * per_in // lanes, ((last // per_out + 1) * per_in - 1) // lanes
         spans.append((lo, hi))
     band = max(hi - lo + 1 for lo, hi in spans)
-    return [min(lo, in_blocks - band) for lo, _ in spans], band
+    return [min(lo, ceil(c / lanes) - band) for lo, _ in spans], band
 
 
 def _depthwise(site: Site, op: Conv2D) -> list[Kernel]:
@@ -193,19 +209,20 @@ def _depthwise(site: Site, op: Conv2D) -> list[Kernel]:
     target, lanes = site.target, site.target.lanes
     y = site.output
     n, oh, ow, _ = y.shape
-    blocks = ceil(channels / lanes)
-    flops = 2 * y.type.size * w.shape[1] * w.shape[2]
+    blocks, taps = ceil(channels / lanes), w.shape[1] * w.shape[2]
     kernels = []
     for tx in sorted({min(t, ow) for t in (14, 8, 7, 4, 2)}, reverse=True):
         for ty in sorted({min(t, oh) for t in (1, 2)}):
             if tx * ty > target.registers:
                 continue
+            rows, columns = (ty - 1) * op.stride[0] + w.shape[1], (tx - 1) * op.stride[1] + w.shape[2]
+            loads = rows * columns / (tx * ty * taps)
             grid = (ceil(oh / ty) * ceil(ow / tx), blocks, n)
-            padded = 2 * grid[0] * tx * ty * blocks * lanes * n * w.shape[1] * w.shape[2]
-            cost = compute_cost(target, flops=padded * (2.2 + 4 / (tx * ty)), nbytes=site.moved(w.size), items=grid[0] * grid[1] * n, tile=(tx * ty, 1))
-            params = {"V": lanes, **_geometry(site, op), "TY": ty, "TX": tx, "WG": (1, 1, 1)}
-            reads = (site.read("x", 0), site.pack("w", lambda: pack_depthwise(w, lanes)))
-            kernels.append(Kernel("conv_depthwise", params, reads, grid, (1, 1, 1), lanes, flops, site.moved(w.size), cost))
+            kernels.append(tiled(
+                site, "conv_depthwise", tile=(tx * ty, 1), grid=grid,
+                work=2 * grid[0] * tx * ty * blocks * lanes * n * taps * (1 + 2 * loads),
+                flops=2 * y.type.size * taps, weights=w.size, pack=lambda: pack_depthwise(w, lanes),
+                params={**_geometry(site, op), "TY": ty, "TX": tx}))
     return kernels
 
 
@@ -218,20 +235,16 @@ def _first(site: Site, op: Conv2D) -> list[Kernel]:
     x, y = site.input(0), site.output
     if op.groups != 1 or x.shape[3] > 8 or not dense_pixels(x.shape, x.layout):
         return []
-    target, lanes = site.target, site.target.lanes
+    lanes = site.target.lanes
     n, oh, ow, o = y.shape
     blocks = ceil(o / lanes)
-    flops = 2 * y.type.size * w[0].size
     kernels = []
-    for tx, ob in tiles(target, ow, blocks):
+    for tx, ob in tiles(site.target, ow, blocks):
         grid = (oh * ceil(ow / tx), ceil(blocks / ob), n)
-        padded = 2 * grid[0] * tx * grid[1] * ob * lanes * n * w[0].size
-        cost = compute_cost(target, flops=padded * 1.1, nbytes=site.moved(w.size), items=grid[0] * grid[1] * n, tile=(tx, ob))
-        geometry = _geometry(site, op)
-        params = {"V": lanes, "IC": x.shape[3], "OCB": blocks, **geometry, "TX": tx, "OB": ob, "SPLIT": int(w[0].size > 128),
-                  "WG": (1, 1, 1)}
-        pack = site.pack("w", lambda ob=ob: pack_first(w, lanes, ob))
-        kernels.append(Kernel("conv_first", params, (site.read("x", 0), pack), grid, (1, 1, 1), lanes, flops, site.moved(w.size), cost))
+        kernels.append(tiled(
+            site, "conv_first", tile=(tx, ob), grid=grid, work=1.1 * 2 * grid[0] * tx * grid[1] * ob * lanes * n * w[0].size,
+            flops=2 * y.type.size * w[0].size, weights=w.size, pack=lambda ob=ob: pack_first(w, lanes, ob),
+            params={"IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "TX": tx, "OB": ob, "SPLIT": int(w[0].size > 128)}))
     return kernels
 
 
@@ -248,22 +261,19 @@ def conv_transposed(site: Site, op: ConvTranspose2D) -> Sequence[Kernel]:
     """Candidates of a transposed convolution."""
     w = site.constant(1)
     assert w is not None
-    target, lanes = site.target, site.target.lanes
+    lanes = site.target.lanes
     x, y = site.input(0), site.output
     n, oh, ow, o = y.shape
-    blocks, in_blocks = ceil(o / lanes), ceil(x.shape[3] / lanes)
-    flops = 2 * x.type.size * w.shape[0] // op.groups * w.shape[1] * w.shape[2]
-    phase = ceil(ow / op.stride[1])
+    blocks, phase = ceil(o / lanes), ceil(ow / op.stride[1])
     kernels = []
-    for tx, ob in tiles(target, phase, blocks):
-        first, band = _bands(o, x.shape[3], op.groups, lanes, ob, in_blocks)
-        grid = (oh * op.stride[1] * ceil(phase / tx), len(first), n)
+    for tx, ob in tiles(site.target, phase, blocks):
+        first, band = _bands(o, x.shape[3], op.groups, lanes, ob)
         weights = len(first) * band * w.shape[1] * w.shape[2] * ob * lanes * lanes
-        taps = w.shape[1] * w.shape[2] / (op.stride[0] * op.stride[1])
-        padded = 2 * grid[0] * tx * len(first) * ob * lanes * band * lanes * taps * n
-        cost = compute_cost(target, flops=padded * 1.3, nbytes=site.moved(weights), items=grid[0] * grid[1] * n, tile=(tx, ob))
-        params = {"V": lanes, "IC": x.shape[3], "OCB": blocks, "BAND": band, "IPG": w.shape[3], "OPG": o // op.groups,
-                  **_geometry(site, op), "TX": tx, "OB": ob, "UNROLL": 1 if target.kind == "cpu" else lanes, "WG": (1, 1, 1)}
-        pack = site.pack("w", lambda ob=ob, band=band, first=first: pack_dense(expand_groups(w, op.groups), lanes, ob, band, first))
-        kernels.append(Kernel("conv_transposed", params, (site.read("x", 0), pack), grid, (1, 1, 1), lanes, flops, site.moved(weights), cost))
+        grid = (oh * op.stride[1] * ceil(phase / tx), len(first), n)
+        kernels.append(tiled(
+            site, "conv_transposed", tile=(tx, ob), grid=grid, work=1.3 * 2 * grid[0] * tx * n * weights / (op.stride[0] * op.stride[1]),
+            flops=2 * x.type.size * w.shape[0] // op.groups * w.shape[1] * w.shape[2], weights=weights,
+            pack=lambda ob=ob, band=band, first=first: pack_dense(expand_groups(w, op.groups), lanes, ob, band, first),
+            params={"IC": x.shape[3], "OCB": blocks, "BAND": band, "IPG": w.shape[3], "OPG": o // op.groups,
+                    **_geometry(site, op), "TX": tx, "OB": ob}))
     return sorted(kernels, key=lambda k: k.cost)
