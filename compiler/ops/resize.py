@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from functools import partial
+from math import ceil, prod
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
 from ..errors import GraphError, Unsupported
 from ..ir import TensorType
-from .conv import TO_NCHW, TO_NHWC
+from .elementwise import Elementwise
 from .importing import OnnxNode, TfliteNode, onnx_op, tflite_op
 from .movement import Reshape, Transpose
-from .op import Op
+from .op import Op, normal_axis
 
 if TYPE_CHECKING:
     from ..kernel import Kernel, Site
 
 Mode = Literal["nearest", "linear", "cubic"]
-TAPS = {"nearest": 1, "linear": 2, "cubic": 4}
-COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric")
+Pair = tuple[float, float]
+WHOLE: Pair = (0.0, 1.0)
+REACH = {"nearest": 0, "linear": 1, "cubic": 2}
+"""Input pixels between a position and the farthest one on a side that has a weight."""
+COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize")
+ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 
 @dataclass(frozen=True)
@@ -31,10 +36,13 @@ class Resize2D(Op):
     Attributes:
         scale: output pixels per input pixel, as the model gives it; rounding may make it differ from size / extent.
         coordinates: which input position an output pixel stands for; one of COORDINATES, as ONNX defines them.
-        rounding: of "nearest": "round_prefer_floor", "round_prefer_ceil", "floor" or "ceil".
+        rounding: of "nearest": one of ROUNDINGS.
         cubic: the coefficient a of the cubic kernel.
         exclude_outside: "cubic" leaves out what lies outside instead of repeating the edge.
-        single: positions are computed in float32, as LiteRT does, instead of float64.
+        antialias: "linear" and "cubic" kernels widen where the image shrinks.
+        crop: of "tf_crop_and_resize": start and end of rows and of columns, 0 and 1 the first and the last; outside is zero.
+        by_sizes: positions are multiplied by extent / size, as in LiteRT, instead of divided by the scale, as in ONNX Runtime: in
+            float32, as in both, that can decide which pixel is nearest.
     """
 
     size: tuple[int, int]
@@ -44,7 +52,9 @@ class Resize2D(Op):
     rounding: str = "round_prefer_floor"
     cubic: float = -0.75
     exclude_outside: bool = False
-    single: bool = False
+    antialias: bool = False
+    crop: tuple[Pair, Pair] = (WHOLE, WHOLE)
+    by_sizes: bool = False
     layout: ClassVar[Literal["image"]] = "image"
 
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
@@ -58,39 +68,45 @@ class Resize2D(Op):
         """Input indices and weights, each [size, taps], of every output row (axis 0) or column (axis 1)."""
         position = self._positions(axis, extent)
         if self.mode == "nearest":
-            half = {"round_prefer_floor": np.ceil(position - 0.5), "round_prefer_ceil": np.floor(position + 0.5),
-                    "floor": np.floor(position), "ceil": np.ceil(position)}[self.rounding]
-            return np.clip(half, 0, extent - 1).astype(np.int64)[:, None], np.ones((len(position), 1))
-        base = np.floor(position)
-        part = position - base
-        if self.mode == "linear":
-            index = base[:, None] + np.arange(2)
-            weight = np.stack([1 - part, part], 1)
+            index = {"round_prefer_floor": np.ceil(position - 0.5), "round_prefer_ceil": np.floor(position + 0.5),
+                     "floor": np.floor(position), "ceil": np.ceil(position)}[self.rounding][:, None]
+            weight = np.ones(index.shape)
         else:
-            index = base[:, None] + np.arange(-1, 3)
-            weight = _cubic(np.abs(part[:, None] - np.arange(-1, 3)), self.cubic)
+            shrink = min(self.scale[axis], 1.0) if self.antialias else 1.0
+            reach = ceil(REACH[self.mode] / shrink)
+            index = np.floor(position)[:, None] + np.arange(1 - reach, reach + 1)
+            distance = np.abs(position[:, None] - index) * shrink
+            weight = np.maximum(1 - distance, 0) if self.mode == "linear" else _cubic(distance, self.cubic)
             if self.exclude_outside:
                 weight = np.where((index >= 0) & (index < extent), weight, 0)
+            if self.exclude_outside or self.antialias:
                 weight = weight / weight.sum(1, keepdims=True)
+        weight = np.where(self.outside(axis, extent)[:, None], 0, weight)
         return np.clip(index, 0, extent - 1).astype(np.int64), weight
 
+    def outside(self, axis: int, extent: int) -> np.ndarray:
+        """Which output rows (axis 0) or columns (axis 1) a crop takes from outside the image."""
+        position = self._positions(axis, extent)
+        return (position < 0) | (position > extent - 1) if self.coordinates == "tf_crop_and_resize" else np.zeros(position.shape, bool)
+
     def _positions(self, axis: int, extent: int) -> np.ndarray:
-        real: Any = np.float32 if self.single else np.float64
-        size, scale = self.size[axis], real(self.scale[axis])
-        at = np.arange(size, dtype=real)
-        half = real(0.5)
+        real = np.float32
+        size, scale, half = self.size[axis], real(self.scale[axis]), real(0.5)
+        at, last, steps = np.arange(size, dtype=real), real(extent - 1), real(max(size - 1, 1))
         match self.coordinates:
             case "align_corners":
-                return at * (real(extent - 1) / real(size - 1)) if size > 1 else at * real(0)
+                return at * (last / steps) if self.by_sizes else at * last / steps
             case "asymmetric":
-                return at * (real(extent) / real(size)) if self.single else at / scale
+                return at * (real(extent) / real(size)) if self.by_sizes else at / scale
             case "pytorch_half_pixel" if size == 1:
-                return at * real(0)
+                return at
             case "half_pixel_symmetric":
-                adjustment = size / (self.scale[axis] * extent)
-                center = extent / 2
-                return center * (1 - adjustment) + (at + half) / scale - half
-        return (at + half) * (real(extent) / real(size)) - half if self.single else (at + half) / scale - half
+                offset = real(extent) / 2 * (1 - real(size) / (scale * real(extent)))
+                return offset + (at + half) / scale - half
+            case "tf_crop_and_resize":
+                start, end = map(real, self.crop[axis])
+                return at + half * (start + end) * last if size == 1 else start * last + at * (end - start) * last / steps
+        return (at + half) * (real(extent) / real(size)) - half if self.by_sizes else (at + half) / scale - half
 
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
         x = arrays[0]
@@ -109,23 +125,20 @@ class Resize2D(Op):
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from ..kernel import Kernel, Pack, Read
 
-        x, y = site.input(0), site.output
-        lanes = site.target.lanes
-        blocks = ceil(y.shape[3] / lanes)
-        tables = [Read(name, Pack(self._table(axis, x.shape[1 + axis])), np.dtype(np.float32)) for axis, name in ((0, "rows"), (1, "columns"))]
-        params = {"V": lanes, "OCB": blocks, "TAPS": TAPS[self.mode]}
-        nbytes = site.moved(sum(self.size) * 2 * TAPS[self.mode])
-        cost = site.target.launch + nbytes / site.target.bandwidth / 1e3
+        x, y, target = site.input(0), site.output, site.target
+        blocks = ceil(y.shape[3] / target.lanes)
+        tables = [self._table(axis, x.shape[1 + axis]) for axis in (0, 1)]
+        reads = [Read(name, Pack(partial(np.asarray, table)), table.dtype) for name, table in zip(("rows", "columns"), tables)]
+        taps = [table.shape[1] for table in tables]
+        params = {"V": target.lanes, "OCB": blocks, "ROWS": taps[0], "COLUMNS": taps[1]}
+        flops, nbytes = 2 * y.type.size * prod(taps), site.moved(sum(table.size for table in tables))
+        cost = target.launch + max(3 * flops / target.gflops, nbytes / target.bandwidth) / 1e3
         grid = (y.shape[2], y.shape[1], blocks * y.shape[0])
-        flops = 2 * y.type.size * TAPS[self.mode] ** 2
-        return [Kernel("resize", params, (site.read("x", 0), *tables), grid, lanes=lanes, flops=flops, nbytes=nbytes, cost=cost)]
+        return [Kernel("resize", params, (site.read("x", 0), *reads), grid, None, target.lanes, flops, nbytes, cost)]
 
-    def _table(self, axis: int, extent: int) -> Any:
-        def make() -> np.ndarray:
-            index, weight = self.taps(axis, extent)
-            return np.stack([index.astype(np.float32), weight.astype(np.float32)], -1)
-
-        return make
+    def _table(self, axis: int, extent: int) -> np.ndarray:
+        """(index, weight) of every tap, [size, taps, 2]."""
+        return np.stack(self.taps(axis, extent), -1).astype(np.float32)
 
 
 def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
@@ -143,11 +156,11 @@ def tflite_resize(n: TfliteNode) -> str:
     scale = (size[0] / shape[1], size[1] / shape[2])
     coordinates = "align_corners" if align else "half_pixel" if half else "asymmetric"
     if n.op == "RESIZE_BILINEAR":
-        return n.emit(Resize2D((size[0], size[1]), "linear", scale, coordinates, single=True), n.input(0))
+        return n.emit(Resize2D((size[0], size[1]), "linear", scale, coordinates, by_sizes=True), n.input(0))
     if align and half:
         raise Unsupported("align_corners and half_pixel_centers together; one of them would be accepted")
     rounding = "round_prefer_ceil" if align or half else "floor"
-    return n.emit(Resize2D((size[0], size[1]), "nearest", scale, coordinates, rounding, single=True), n.input(0))
+    return n.emit(Resize2D((size[0], size[1]), "nearest", scale, coordinates, rounding, by_sizes=True), n.input(0))
 
 
 @onnx_op("Upsample")
@@ -155,27 +168,22 @@ def onnx_upsample(n: OnnxNode) -> str:
     """Opset 7 has the scales as an attribute, opset 9 as an operand."""
     scales = [float(s) for s in (n.attr("scales") if n.opset < 9 else n.constant(1, "scales"))]
     sizes = [int(np.floor(e * s)) for e, s in zip(n.shape(0), scales)]
-    return _onnx_resize(n, n.attr("mode", "nearest"), scales, sizes, "asymmetric", "floor")
+    return _onnx_resize(n, scales, sizes)
 
 
 @onnx_op("Resize")
 def onnx_resize(n: OnnxNode) -> str:
     """Opset 10 has operands x, scales; later ones x, roi, scales, sizes."""
     shape = n.shape(0)
-    old = n.opset < 11
-    axes = [int(a) % len(shape) for a in n.attr("axes") or range(len(shape))]
+    axes = [normal_axis(int(a), len(shape)) for a in n.attr("axes") or range(len(shape))]
     scales, sizes = [1.0] * len(shape), list(shape)
-    given = n.array(1 if old else 2)
-    wanted = None if old else n.array(3)
-    if n.attr("antialias", 0):
-        raise Unsupported("antialias=1; antialias=0 would be accepted")
+    given, wanted = (n.array(1), None) if n.opset < 11 else (n.array(2), n.array(3))
     if wanted is not None and wanted.size:
         for a, size in zip(axes, wanted.tolist()):
             sizes[a], scales[a] = int(size), int(size) / shape[a]
         policy = n.attr("keep_aspect_ratio_policy", "stretch")
         if policy != "stretch":
-            choose = min if policy == "not_larger" else max
-            scale = choose(scales[a] for a in axes)
+            scale = (min if policy == "not_larger" else max)(scales[a] for a in axes)
             for a in axes:
                 scales[a], sizes[a] = scale, int(np.floor(shape[a] * scale + 0.5))
     elif given is not None and given.size:
@@ -183,23 +191,60 @@ def onnx_resize(n: OnnxNode) -> str:
             scales[a], sizes[a] = float(scale), int(np.floor(shape[a] * scale))
     else:
         raise Unsupported("its scales and sizes are computed at run time; one of them must be constant")
-    coordinates = "asymmetric" if old else n.attr("coordinate_transformation_mode", "half_pixel")
-    rounding = "floor" if old else n.attr("nearest_mode", "round_prefer_floor")
-    return _onnx_resize(n, n.attr("mode", "nearest"), scales, sizes, coordinates, rounding)
+    crop = [WHOLE] * len(shape)
+    if n.attr("coordinate_transformation_mode") == "tf_crop_and_resize":
+        roi = n.constant(1, "roi").tolist()
+        for a, start, end in zip(axes, roi, roi[len(axes) :]):
+            crop[a] = (start, end)
+    return _onnx_resize(n, scales, sizes, crop)
 
 
-def _onnx_resize(n: OnnxNode, mode: str, scales: Sequence[float], sizes: Sequence[int], coordinates: str, rounding: str) -> str:
+def _onnx_resize(n: OnnxNode, scales: Sequence[float], sizes: Sequence[int], crop: Sequence[Pair] = ()) -> str:
+    """Two axes at a time: every mode treats each axis by itself."""
     x, shape = n.input(0), n.shape(0)
-    if coordinates not in COORDINATES:
-        raise Unsupported(f"coordinate_transformation_mode {coordinates}; one of {', '.join(COORDINATES)} would be accepted")
-    moved = [d for d in range(len(shape)) if sizes[d] != shape[d] or scales[d] != 1]
-    if len(shape) not in (3, 4) or any(d < 2 for d in moved):
-        raise Unsupported(f"resizing axes {moved} of shape {list(shape)}; height and width of [N,C,H,W] would be accepted")
-    if len(shape) == 3:
-        x = n.emit(Reshape((*shape[:2], 1, shape[2])), x)
-    rows = (sizes[2], scales[2]) if len(shape) == 4 else (1, 1.0)
-    kind: Mode = "linear" if mode in ("linear", "bilinear") else "cubic" if mode == "cubic" else "nearest"
-    op = Resize2D((rows[0], sizes[-1]), kind, (rows[1], scales[-1]), coordinates, rounding,
-                  float(n.attr("cubic_coeff_a", -0.75)), bool(n.attr("exclude_outside", 0)))
-    y = n.emit(Transpose(TO_NCHW), n.emit(op, n.emit(Transpose(TO_NHWC), x)))
-    return n.emit(Reshape((*shape[:2], sizes[2])), y) if len(shape) == 3 else y
+    crop = crop or [WHOLE] * len(shape)
+    moved = [d for d in range(len(shape)) if sizes[d] != shape[d] or scales[d] != 1 or crop[d] != WHOLE]
+    shrinking = [d for d in moved if scales[d] < 1]
+    for group in (shrinking, [d for d in moved if d not in shrinking]) if n.opset < 11 else (moved,):
+        for k in range(len(group), 0, -2):
+            axes = group[max(k - 2, 0) : k]
+            x = _resized(n, x, axes, [sizes[d] for d in axes], [scales[d] for d in axes], [crop[d] for d in axes])
+    return x
+
+
+def _resized(n: OnnxNode, x: str, axes: Sequence[int], size: list[int], scale: list[float], crop: list[Pair]) -> str:
+    """Resizes two axes, as an image whose channels are the last of the others; one is a row of pixels."""
+    shape = list(n.shape(x))
+    if len(axes) == 1:
+        a = axes[0]
+        row = n.emit(Reshape((*shape[:a], 1, *shape[a:])), x)
+        y = _resized(n, row, (a, a + 1), [1, *size], [1.0, *scale], [WHOLE, *crop])
+        return n.emit(Reshape((*shape[:a], *size, *shape[a + 1 :])), y)
+    others = [d for d in range(len(shape)) if d not in axes]
+    perm = (*others[:-1], *axes, *others[-1:])
+    h, w = (shape[a] for a in axes)
+    channels = shape[others[-1]] if others else 1
+    op = _resize_op(n, (size[0], size[1]), (scale[0], scale[1]), (crop[0], crop[1]))
+    y = n.emit(op, n.emit(Reshape((prod(shape) // (h * w * channels), h, w, channels)), n.emit(Transpose(perm), x)))
+    outside = op.outside(0, h)[:, None, None] | op.outside(1, w)[:, None]
+    if outside.any() and n.attr("extrapolation_value", 0.0):
+        y = n.emit(Elementwise("add"), y, n.add_constant((outside * n.attr("extrapolation_value")).astype(n.type(y).dtype)))
+    shape[axes[0]], shape[axes[1]] = size
+    return n.emit(Transpose(tuple(int(d) for d in np.argsort(perm))), n.emit(Reshape(tuple(shape[d] for d in perm)), y))
+
+
+def _resize_op(n: OnnxNode, size: tuple[int, int], scale: tuple[float, float], crop: tuple[Pair, Pair]) -> Resize2D:
+    """Before opset 11 a pixel stands for its corner, and the nearest one is the lower where the image grows, the upper where it shrinks."""
+    names = {"bilinear": "linear", "trilinear": "linear"}
+    mode, old = n.attr("mode", "nearest"), n.opset < 11
+    coordinates = "asymmetric" if old else n.attr("coordinate_transformation_mode", "half_pixel")
+    rounding = n.attr("nearest_mode", "round_prefer_floor") if not old else "ceil" if min(scale) < 1 else "floor"
+    for what, value, accepted in (("mode", names.get(mode, mode), REACH), ("coordinate_transformation_mode", coordinates, COORDINATES),
+                                  ("nearest_mode", rounding, ROUNDINGS)):
+        if value not in accepted:
+            raise Unsupported(f"{what} {value}; one of {', '.join(accepted)} would be accepted")
+    antialias = bool(n.attr("antialias", 0))
+    if antialias and mode == "nearest":
+        raise Unsupported("antialias=1 with mode nearest; linear and cubic would be accepted")
+    return Resize2D(size, names.get(mode, mode), scale, coordinates, rounding, float(n.attr("cubic_coeff_a", -0.75)),
+                    bool(n.attr("exclude_outside", 0)), antialias, crop)
