@@ -229,7 +229,7 @@ def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"{number:02}-{name}.txt").write_text(text.dump(graph), encoding="utf-8", errors="backslashreplace")
+        (folder / f"{number:02}-{name}.txt").write_text(text.dump(graph), encoding="utf-8")
     except OSError as error:
         raise OptionError(f"cannot dump the graph to {folder}: {error.strerror or error}") from None
 

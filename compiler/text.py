@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from planish.runtime.errors import one_line
+
 from .ir import Arg, Graph, Node, Value
 
 
@@ -30,7 +32,7 @@ def dump(graph: Graph) -> str:
     for node in nodes:
         lines += _node(graph, node)
     lines += [f"output {name} = {value}" for name, value in graph.outputs.items()]
-    return "\n".join(lines) + "\n"
+    return "\n".join(map(one_line, lines)) + "\n"
 
 
 def show(op: Any) -> str:

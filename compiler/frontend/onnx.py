@@ -214,11 +214,12 @@ def _refusal(info: ValueInfoProto) -> str | None:
     kind = info.type.WhichOneof("value")
     if kind != "tensor_type":
         return f"of kind {(kind or 'unknown').removesuffix('_type')}; tensors would be accepted"
-    elem = info.type.tensor_type.elem_type
-    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem)) if elem else np.dtype(object)
+    elem, types = info.type.tensor_type.elem_type, onnx.TensorProto.DataType
+    known = elem in types.values() and elem != onnx.TensorProto.UNDEFINED
+    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem) if known else object)
     if dtype.kind not in "fbiu" or dtype.isbuiltin != 1:
         accepted = "float, double, float16, bool and integers of 8 bits and more"
-        return f"of type {onnx.TensorProto.DataType.Name(elem).lower()}; {accepted} would be accepted"
+        return f"of type {types.Name(elem).lower() if known else elem}; {accepted} would be accepted"
     return None
 
 
