@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ("compiler", "runtime")
 
 ORDER = (
-    "errors", "targets", "layout", "ir", "kernel", "access", "indexing", "mapping", "ops", "text", "frontend", "passes",
+    "errors", "targets", "cost", "layout", "ir", "kernel", "access", "indexing", "mapping", "ops", "text", "frontend", "passes",
     "lower", "render", "memory", "tune", "driver", "report", "pictures", "__init__", "cli", "__main__",
 )  # fmt: skip
 """Units of the compiler, a file or a folder each: every one imports itself and those before it."""

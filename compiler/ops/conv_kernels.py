@@ -7,11 +7,13 @@ shapes they take.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import ceil
+from functools import partial
+from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..cost import tile_cost
 from ..kernel import Kernel, Read, Site, View
 from ..targets import Target
 
@@ -32,9 +34,10 @@ def conv2d(site: Site, op: Conv2D) -> Sequence[Kernel]:
     return sorted(found, key=lambda k: k.cost)
 
 
-def pack_dense(w: np.ndarray, lanes: int, blocks: int, band: int, first: Sequence[int]) -> np.ndarray:
-    """w [O,KY,KX,C] -> [tiles][band][KY][KX][V][blocks * V]: for each tile of output channels the `band` blocks of input
+def pack_dense(w: np.ndarray, groups: int, lanes: int, blocks: int, band: int, first: Sequence[int]) -> np.ndarray:
+    """w [O,KY,KX,C/groups] -> [tiles][band][KY][KX][V][blocks * V]: for each tile of output channels the `band` blocks of input
     channels that start at block first[tile]; what does not exist is zero."""
+    w = expand_groups(w, groups)
     o, ky, kx, c = w.shape
     wide = blocks * lanes
     tiles = len(first)
@@ -107,25 +110,16 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
           weights: int, pack: Callable[[], np.ndarray], x: Read | None = None) -> Kernel:
     """A candidate that computes a grid of (tiles of pixels, tiles of channels, images), with its cost.
 
-    The cost is the time of the arithmetic, at the share of the limit that a tile of this size reaches, and of the traffic,
-    whichever is longer, and a part of the other. A step of a tile multiplies and adds pixels * blocks vectors, and reads `blocks` vectors of
-    weights and `pixels` single numbers; fewer than some 8 independent sums cannot hide how long an fma takes. The constants fit
-    measurements of all tiles on two CPUs with vectors of 16.
-
     Args:
         tile: pixels and blocks of V output channels of a work-item.
         work: arithmetic operations, what is computed beyond the edges included; flops: without it.
         weights: elements of the packed weights; pack: makes them.
         x: the read of the first operand, where it is not the node's.
     """
-    target, (pixels, blocks) = site.target, tile
-    run = min(max(grid[0] * grid[1] * grid[2] // (target.units * WORK_ITEMS), 1), grid[0]) if target.kind == "cpu" else 1
+    target = site.target
+    run = min(max(prod(grid) // (target.units * WORK_ITEMS), 1), grid[0]) if target.kind == "cpu" else 1
     grid = (ceil(grid[0] / run), grid[1], grid[2])
-    items = grid[0] * grid[1] * grid[2]
-    idle = ceil(items / target.units) * target.units / items
-    share = min(pixels * blocks / 8, 1) / (1 + 0.6 / pixels + 0.85 / blocks)
-    arithmetic, traffic = work * idle / (target.gflops * share), site.moved(weights) / target.bandwidth
-    cost = target.launch + (max(arithmetic, traffic) + 0.3 * min(arithmetic, traffic)) / 1e3
+    cost = tile_cost(target, tile, items=prod(grid), work=work, nbytes=site.moved(weights))
     params = {"V": target.lanes, **params, "RUN": run, "UNROLL": 1 if target.kind == "cpu" else target.lanes, "WG": (1, 1, 1)}
     reads = (x or site.read("x", 0), site.pack("w", pack))
     return Kernel(template, params, reads, grid, (1, 1, 1), target.lanes, flops, site.moved(weights), cost)
@@ -157,7 +151,7 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
         grid = (ceil(pixels / px), ceil(blocks / ob), batch)
         kernels.append(tiled(
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
-            flops=2 * batch * pixels * o * c, weights=w.size, pack=lambda ob=ob: pack_pointwise(w, lanes, ob), x=x,
+            flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
             params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob}))
     return kernels
 
@@ -182,7 +176,7 @@ def _direct(site: Site, op: Conv2D) -> list[Kernel]:
         kernels.append(tiled(
             site, "conv_direct", tile=(tx * ty, ob), grid=grid, work=1.05 * 2 * grid[0] * ty * tx * weights * n,
             flops=2 * y.type.size * w[0].size, weights=weights,
-            pack=lambda ob=ob, band=band, first=first: pack_dense(expand_groups(w, op.groups), lanes, ob, band, first),
+            pack=partial(pack_dense, w, op.groups, lanes, ob, band, first),
             params={"IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "BAND": band, "OPG": o // op.groups, "IPG": w.shape[3],
                     "TY": ty, "TX": tx, "OB": ob}))
     return kernels
@@ -221,7 +215,7 @@ def _depthwise(site: Site, op: Conv2D) -> list[Kernel]:
             kernels.append(tiled(
                 site, "conv_depthwise", tile=(tx * ty, 1), grid=grid,
                 work=2 * grid[0] * tx * ty * blocks * lanes * n * taps * (1 + 2 * loads),
-                flops=2 * y.type.size * taps, weights=w.size, pack=lambda: pack_depthwise(w, lanes),
+                flops=2 * y.type.size * taps, weights=w.size, pack=partial(pack_depthwise, w, lanes),
                 params={**_geometry(site, op), "TY": ty, "TX": tx}))
     return kernels
 
@@ -243,7 +237,7 @@ def _first(site: Site, op: Conv2D) -> list[Kernel]:
         grid = (oh * ceil(ow / tx), ceil(blocks / ob), n)
         kernels.append(tiled(
             site, "conv_first", tile=(tx, ob), grid=grid, work=1.1 * 2 * grid[0] * tx * grid[1] * ob * lanes * n * w[0].size,
-            flops=2 * y.type.size * w[0].size, weights=w.size, pack=lambda ob=ob: pack_first(w, lanes, ob),
+            flops=2 * y.type.size * w[0].size, weights=w.size, pack=partial(pack_first, w, lanes, ob),
             params={"IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "TX": tx, "OB": ob, "SPLIT": int(w[0].size > 128)}))
     return kernels
 
@@ -273,7 +267,7 @@ def conv_transposed(site: Site, op: ConvTranspose2D) -> Sequence[Kernel]:
         kernels.append(tiled(
             site, "conv_transposed", tile=(tx, ob), grid=grid, work=1.3 * 2 * grid[0] * tx * n * weights / (op.stride[0] * op.stride[1]),
             flops=2 * x.type.size * w.shape[0] // op.groups * w.shape[1] * w.shape[2], weights=weights,
-            pack=lambda ob=ob, band=band, first=first: pack_dense(expand_groups(w, op.groups), lanes, ob, band, first),
+            pack=partial(pack_dense, w, op.groups, lanes, ob, band, first),
             params={"IC": x.shape[3], "OCB": blocks, "BAND": band, "IPG": w.shape[3], "OPG": o // op.groups,
                     **_geometry(site, op), "TX": tx, "OB": ob}))
     return sorted(kernels, key=lambda k: k.cost)

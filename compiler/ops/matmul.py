@@ -75,9 +75,9 @@ def _by_weights(site: Site) -> list[Kernel]:
 def _tiled(site: Site) -> list[Kernel]:
     """Of operands in any strided layout: tiles of rows x vectors of columns."""
     from ..access import compute_type
+    from ..cost import tile_cost
     from ..indexing import unravel, width
     from ..kernel import Kernel
-    from .conv_kernels import compute_cost
 
     a, y, target = site.input(0), site.output, site.target
     m, n, k = y.shape[-2], y.shape[-1], a.shape[-1]
@@ -90,7 +90,7 @@ def _tiled(site: Site) -> list[Kernel]:
             continue
         grid = (ceil(blocks / columns), ceil(m / rows), batch)
         padded = 2 * grid[0] * columns * target.lanes * grid[1] * rows * batch * k
-        cost = compute_cost(target, flops=padded * 1.2, nbytes=site.moved(), items=prod(grid), tile=(rows, columns))
+        cost = tile_cost(target, (rows, columns), items=prod(grid), work=padded * 1.2, nbytes=site.moved())
         params = {"V": lanes, "T": compute_type(y.type.dtype), "M": m, "K": k, "BLOCKS": blocks, "ROWS": rows, "COLUMNS": columns,
                   "at_a": (*outer, "(top + r)", "i"), "at_b": (*outer, "i", "block * V"), "at_y": (*outer, "row", "block * V")}
         reads = (site.read("a", 0), site.read("b", 1))
