@@ -139,10 +139,10 @@ class Graph:
     # -- reading
 
     def value(self, name: str) -> Value:
-        return self._vertices.nodes["value", name]["payload"]  # type: ignore[no-any-return]
+        return self._vertices.nodes["value", name]["payload"]
 
     def node(self, name: str) -> Node:
-        return self._vertices.nodes["node", name]["payload"]  # type: ignore[no-any-return]
+        return self._vertices.nodes["node", name]["payload"]
 
     def has_value(self, name: str) -> bool:
         return ("value", name) in self._vertices
