@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 PIXELS = {1: (14, 8, 4, 1), 2: (14, 12, 8, 4, 2, 1), 3: (9, 7, 5), 4: (6, 4, 1), 5: (5,), 6: (4,)}
 """Pixels that a work-item may own, for each number of blocks of output channels."""
 
+GROUP = 64
+"""Work-items of a work-group on a GPU, at most."""
+
 WORK_ITEMS = 8
 """Work-items of a launch for each compute unit of a CPU: more cost more to hand out, fewer leave units idle at the end."""
 
@@ -106,6 +109,14 @@ def tiles(target: Target, pixels: int, blocks: int) -> list[tuple[int, int]]:
     return found or [(1, 1)]
 
 
+def work_group(target: Target, grid: tuple[int, int, int]) -> tuple[int, int, int]:
+    """One work-item on a CPU; on a GPU up to GROUP neighbours, tiles of pixels before tiles of channels."""
+    if target.kind == "cpu":
+        return (1, 1, 1)
+    pixels = min(1 << (grid[0] - 1).bit_length(), GROUP)
+    return (pixels, min(grid[1] & -grid[1], GROUP // pixels), 1)
+
+
 def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, int, int], params: dict[str, Any], work: float, flops: int,
           weights: int, pack: Callable[[], np.ndarray], x: Read | None = None) -> Kernel:
     """A candidate that computes a grid of (tiles of pixels, tiles of channels, images), with its cost.
@@ -118,11 +129,12 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
     """
     target = site.target
     run = min(max(prod(grid) // (target.units * WORK_ITEMS), 1), grid[0]) if target.kind == "cpu" else 1
-    grid = (ceil(grid[0] / run), grid[1], grid[2])
+    group = work_group(target, grid)
+    grid = (ceil(grid[0] / (run * group[0])) * group[0], grid[1], grid[2])
     cost = tile_cost(target, tile, items=prod(grid), work=work, nbytes=site.moved(weights))
-    params = {"V": target.lanes, **params, "RUN": run, "UNROLL": 1 if target.kind == "cpu" else target.lanes, "WG": (1, 1, 1)}
+    params = {"V": target.lanes, **params, "RUN": run, "UNROLL": 1 if target.kind == "cpu" else target.lanes, "WG": group}
     reads = (x or site.read("x", 0), site.pack("w", pack))
-    return Kernel(template, params, reads, grid, (1, 1, 1), target.lanes, flops, site.moved(weights), cost)
+    return Kernel(template, params, reads, grid, group, target.lanes, flops, site.moved(weights), cost)
 
 
 def _geometry(site: Site, op: Conv2D | ConvTranspose2D) -> dict[str, int]:
