@@ -11,7 +11,8 @@ from dataclasses import replace
 
 from ..ir import Graph, Node
 from ..layout import Layout
-from ..ops.movement import Concat, Copy, Reshape, Slice, Transpose
+from ..ops.elementwise import Cast, Elementwise
+from ..ops.movement import Concat, Copy, Pad, Reshape, Slice, Transpose
 from ..targets import Target
 from .rewrite import Event, describe
 
@@ -95,7 +96,8 @@ def _choose(graph: Graph, lanes: int) -> None:
     for node in graph.nodes():
         for name in node.outputs:
             shape = graph.type(name).shape
-            blocked = len(shape) == 4 and not graph.is_output(name) and _wants_blocks(graph, node, lanes)
+            inner = len(shape) == 4 and not graph.is_output(name)
+            blocked = inner and (_wants_blocks(graph, node, lanes) or _wanted_in_blocks(graph, node, lanes))
             if blocked and _only_reshaped(graph, name) and not Layout.blocked(shape, lanes).row_major(shape):
                 blocked = False
             _set(graph, name, Layout.blocked(shape, lanes) if blocked else Layout.linear(shape))
@@ -112,6 +114,17 @@ def _wants_blocks(graph: Graph, node: Node, lanes: int) -> bool:
         if any(sum(sizes[:k]) % lanes for k in range(1, len(sizes))):
             return False
     return any(v.layout is not None and v.layout.axis == 3 for v in computed)
+
+
+def _wanted_in_blocks(graph: Graph, node: Node, lanes: int) -> bool:
+    """Whether a kernel that can store in any layout serves only readers that would need a copy of a strided result."""
+    if not isinstance(node.op, Elementwise | Cast | Copy | Pad | Transpose):
+        return False
+    result = graph.type(node.output)
+    readers = graph.consumers(node.output)
+    plain = Layout.linear(result.shape)
+    return bool(readers) and result.shape[3] % lanes != 0 and all(
+        r.op.layout == "image" and r.inputs[0] == node.output and not r.op.takes_strided(result, plain) for r in readers)
 
 
 def _only_reshaped(graph: Graph, name: str) -> bool:

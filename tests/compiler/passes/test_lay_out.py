@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,7 @@ from planish.compiler.ir import Graph
 from planish.compiler.layout import Layout
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.matmul import MatMul
-from planish.compiler.ops.movement import Concat, Copy, Reshape, Slice, Transpose
+from planish.compiler.ops.movement import Concat, Copy, Pad, Reshape, Slice, Transpose
 from planish.compiler.ops.pool import Pool2D
 from planish.compiler.ops.reduce import Reduce
 from planish.compiler.ops.softmax import Softmax
@@ -77,6 +78,22 @@ def test_an_image_op_that_wants_vectors_gets_a_copy_and_others_share_it() -> Non
     assert copies(graph) == 1
     assert events == [f"not place: 'x0' is copied to {Layout.blocked((1, 6, 8, 7), 4)}: {op} cannot read {Layout.linear((1, 6, 8, 7))}"
                       for op in ("Conv2D", "Pool2D")]
+
+
+@pytest.mark.parametrize("op", ["relu", Transpose((0, 2, 1, 3)), Pad(((0, 0), (1, 1), (0, 0), (0, 0)))], ids=str)
+def test_what_only_image_ops_read_is_stored_in_blocks(op: Any) -> None:
+    def make(b: Build) -> list[str]:
+        y = b(op, b.input(1, 6, 8, 7))
+        return [conv(b, y), b(Pool2D("max", (2, 2)), y)]
+
+    graph, _ = laid_out(make)
+    assert layout(graph, "v0") == Layout.blocked(graph.type("v0").shape, 4) and copies(graph) == 0
+
+
+@pytest.mark.parametrize(("op", "channels"), [("relu", 3), ("relu", 8), (Transpose((0, 2, 1, 3)), 1)], ids=str)
+def test_what_image_ops_can_read_anyway_stays_plain(op: Any, channels: int) -> None:
+    graph, _ = laid_out(lambda b: conv(b, b(op, b.input(1, 6, 8, channels))))
+    assert layout(graph, "v0") == Layout.linear(graph.type("v0").shape) and copies(graph) == 0
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
