@@ -97,7 +97,7 @@ def onnx_node(
 def tflite_node(
     folder: Path, op: str, operands: Sequence[Any], options: Mapping[str, Any], *, dtype: str = "float32", version: int = 1
 ) -> tuple[Path, list[np.ndarray]]:
-    """A model of one operator as a file, and what to feed it: floats and truth values; integers and scalars are constants, None is absent."""
+    """A model of one operator as a file, and what to feed it: floats, truth values; integers and scalars are constants, None is absent."""
     m, feed, tensors = TfliteWriter(), [], []
     for k, operand in enumerate(operands):
         array = None if operand is None else np.asarray(operand)
