@@ -15,6 +15,8 @@ from .targets import Target
 Index = tuple[str, ...]
 Gather = Callable[[Index], tuple[Index, str | None]]
 """From the C expressions of a result's coordinates to those of the operand's, and a condition under which they are inside."""
+TILE = ("PX", "TX", "TY", "OB", "RUN", "ROWS", "COLUMNS", "LANES", "WG")
+"""Parameters in which the candidates of a launch differ."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,7 @@ class Kernel:
 
     def variant(self) -> str:
         """A short name that tells this candidate from the others of its launch: template and tile."""
-        tile = [f"{k.lower()}{v}" for k, v in self.params.items() if k in ("PX", "TX", "TY", "OB", "LANES")]
+        tile = [f"{k.lower()}{v}" for k, v in self.params.items() if k in TILE and isinstance(v, int)]
         return " ".join([self.template, *tile])
 
 

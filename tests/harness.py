@@ -92,6 +92,9 @@ def schedules(graph: Graph, target: Target, precision: str = "f32") -> Iterator[
     lay_out(graph, target)
     graph.verify()
     schedule = lower(graph, target, precision)
+    for launch in schedule.launches:
+        costs = [k.cost for k in launch.candidates]
+        assert np.isfinite(costs).all() and costs[0] > 0 and costs == sorted(costs), f"not the cheapest first: {costs}"
     yield "first", schedule
     for k, launch in enumerate(schedule.launches):
         for choice in range(1, len(launch.candidates)):

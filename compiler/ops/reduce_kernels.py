@@ -31,7 +31,7 @@ def reduce(site: Site, op: Reduce) -> Sequence[Kernel]:
     x, y = site.input(0), site.output
     inside = bool(op.axes) and op.axes[-1] == x.type.rank - 1
     view, axes = _simplified(x, op.axes, inside)
-    return (_inside if inside else _along)(site, op, view, axes, y)
+    return sorted((_inside if inside else _along)(site, op, view, axes, y), key=lambda k: k.cost)
 
 
 def _simplified(x: View, axes: Sequence[int], inside: bool) -> tuple[View, list[int]]:
