@@ -152,10 +152,11 @@ class _Body:
         """
         view = aligned(self._view(name), len(index))
         at = At(index, block, self.lanes if lanes is None else lanes, whole)
-        if view.shape[-1] == 1 and at.lanes > 1 and view.layout.axis is None:
+        single = at.lanes > 1 and view.shape[-1] == 1
+        if single and view.layout.axis is None:
             first = load_from(name, address(view, at), view.storage, 1)
             return f"({compute_type(view.storage, at.lanes)})({first}{', 0' * (at.lanes - 1)})"
-        if view.shape[-1] == 1 and at.lanes == view.layout.lanes:
+        if single and at.lanes == view.layout.lanes:
             return load_from(name, address(view, at), view.storage, at.lanes)
         return load(name, view, at, fill)
 

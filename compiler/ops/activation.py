@@ -7,28 +7,29 @@ import numpy as np
 from ..errors import Unsupported
 from .elementwise import Cast, Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
-from .movement import Reshape
+from .movement import Broadcast, Reshape
 from .op import normal_axis
 
 # fmt: off
 ONNX_NAMES = {
     "Relu": "relu", "Sigmoid": "sigmoid", "Tanh": "tanh", "Softplus": "softplus", "Softsign": "softsign", "Mish": "mish",
-    "HardSwish": "hard_swish", "PRelu": "prelu", "Identity": "identity", "Dropout": "identity", "Neg": "neg", "Abs": "abs",
+    "HardSwish": "hard_swish", "PRelu": "prelu", "Identity": "identity", "Neg": "neg", "Abs": "abs",
     "Sign": "sign", "Exp": "exp", "Log": "log", "Sqrt": "sqrt", "Reciprocal": "reciprocal", "Floor": "floor", "Ceil": "ceil",
     "Round": "round", "Erf": "erf", "Sin": "sin", "Cos": "cos", "Tan": "tan", "Asin": "asin", "Acos": "acos", "Atan": "atan",
     "Sinh": "sinh", "Cosh": "cosh", "Asinh": "asinh", "Acosh": "acosh", "Atanh": "atanh", "Not": "logical_not", "Add": "add",
-    "Sub": "sub", "Mul": "mul", "Div": "div", "Pow": "pow", "Equal": "equal", "Less": "less", "LessOrEqual": "less_equal",
+    "Sub": "sub", "Mul": "mul", "Div": "div", "Equal": "equal", "Less": "less", "LessOrEqual": "less_equal",
     "Greater": "greater", "GreaterOrEqual": "greater_equal", "And": "logical_and", "Or": "logical_or", "Xor": "not_equal",
-    "Where": "where",
+    "Where": "where", "BitwiseAnd": "bitwise_and", "BitwiseOr": "bitwise_or", "BitwiseXor": "bitwise_xor", "BitwiseNot": "bitwise_not",
 }
 TFLITE_NAMES = {
     "RELU": "relu", "LOGISTIC": "sigmoid", "TANH": "tanh", "HARD_SWISH": "hard_swish", "PRELU": "prelu", "NEG": "neg",
     "ABS": "abs", "SIGN": "sign", "EXP": "exp", "LOG": "log", "SQRT": "sqrt", "RSQRT": "rsqrt", "SQUARE": "square",
     "FLOOR": "floor", "CEIL": "ceil", "ROUND": "round", "SIN": "sin", "COS": "cos", "LOGICAL_NOT": "logical_not",
-    "POW": "pow", "MAXIMUM": "maximum", "MINIMUM": "minimum", "SQUARED_DIFFERENCE": "squared_difference",
+    "MAXIMUM": "maximum", "MINIMUM": "minimum", "SQUARED_DIFFERENCE": "squared_difference",
     "FLOOR_DIV": "floor_div", "FLOOR_MOD": "floor_mod", "ATAN2": "atan2", "EQUAL": "equal", "NOT_EQUAL": "not_equal",
     "LESS": "less", "LESS_EQUAL": "less_equal", "GREATER": "greater", "GREATER_EQUAL": "greater_equal",
     "LOGICAL_AND": "logical_and", "LOGICAL_OR": "logical_or", "SELECT_V2": "where",
+    "BITWISE_XOR": "bitwise_xor", "RIGHT_SHIFT": "shift_right",
 }
 FUSED = {"NONE": None, "RELU": Elementwise("relu"), "RELU6": Elementwise("clip", (0.0, 6.0)), "TANH": Elementwise("tanh"),
          "RELU_N1_TO_1": Elementwise("clip", (-1.0, 1.0))}
@@ -50,6 +51,30 @@ def activate(n: SourceNode, value: str, name: str) -> str:
     return n.emit(op, value) if op else value
 
 
+@onnx_op("Pow")
+@tflite_op("POW")
+def power(n: SourceNode) -> str:
+    """In the type of the base; an integer to an integer power is multiplied out."""
+    x, y = n.input(0), n.input(1)
+    base, exponent = n.type(x).dtype, n.type(y).dtype
+    if base.kind == "f" or exponent.kind == "f":
+        wide = base if base.kind == "f" else exponent
+        x, y = (v if n.type(v).dtype == wide else n.emit(Cast(wide), v) for v in (x, y))
+        result = n.emit(Elementwise("pow"), x, y)
+        return result if base == wide else n.emit(Cast(base), result)
+    times = n.array(y)
+    if times is None or times.size != 1 or times.item() < 0:
+        raise Unsupported("integers to a power that is not one constant; 0, 1, 2, … would be accepted")
+    shape, left = np.broadcast_shapes(n.shape(x), times.shape), int(times.item())
+    result = n.add_constant(np.ones((), base))
+    while left:
+        if left % 2:
+            result = n.emit(Elementwise("mul"), x, result)
+        left //= 2
+        x = n.emit(Elementwise("mul"), x, x) if left else x
+    return n.emit(Broadcast(shape), result) if n.shape(result) != shape else result
+
+
 @onnx_op(*ONNX_NAMES)
 def onnx_elementwise(n: OnnxNode) -> str:
     fn = ONNX_NAMES[n.op]
@@ -60,8 +85,6 @@ def onnx_elementwise(n: OnnxNode) -> str:
     if n.opset < 7 and n.attr("broadcast") and n.attr("axis") is not None:
         after = len(n.shape(0)) - normal_axis(n.attr("axis"), len(n.shape(0))) - len(n.shape(1))
         inputs[1] = n.emit(Reshape((*n.shape(1), *[1] * after)), inputs[1])
-    if arity == 2 and n.type(inputs[0]).dtype != n.type(inputs[1]).dtype and fn == "pow":
-        inputs[1] = n.emit(Cast(n.type(inputs[0]).dtype), inputs[1])
     return n.emit(Elementwise(fn), *inputs)
 
 
@@ -95,11 +118,54 @@ def onnx_clip(n: OnnxNode) -> str:
             x = n.emit(Elementwise(fn), x, bound) if bound else x
         return x
     dtype = n.type(0).dtype
-    limits = np.iinfo(dtype) if dtype.kind in "iu" else None
-    lo, hi = (limits.min, limits.max) if limits else (-np.inf, np.inf)
-    low = arrays[0].item() if arrays[0] is not None else float(n.attr("min", lo))
-    high = arrays[1].item() if arrays[1] is not None else float(n.attr("max", hi))
-    return n.emit(Elementwise("clip", (low, high)), x)
+    ends = np.iinfo(dtype) if dtype.kind in "iu" else None
+    low, high = (ends.min, ends.max) if ends else (-np.inf, np.inf)
+    low = arrays[0].item() if arrays[0] is not None else n.attr("min", low)
+    high = arrays[1].item() if arrays[1] is not None else n.attr("max", high)
+    return n.emit(Elementwise("clip", (min(low, high), high)), x)
+
+
+@onnx_op("Mod")
+def onnx_mod(n: OnnxNode) -> str:
+    """The rest has the sign of the divisor, or with `fmod` of the dividend."""
+    return n.emit(Elementwise("fmod" if n.attr("fmod", 0) else "floor_mod"), n.input(0), n.input(1))
+
+
+@onnx_op("BitShift")
+def onnx_bit_shift(n: OnnxNode) -> str:
+    return n.emit(Elementwise("shift_left" if n.attr("direction") == "LEFT" else "shift_right"), n.input(0), n.input(1))
+
+
+@onnx_op("IsNaN")
+def onnx_is_nan(n: OnnxNode) -> str:
+    return n.emit(Elementwise("not_equal"), n.input(0), n.input(0))
+
+
+@onnx_op("IsInf")
+def onnx_is_inf(n: OnnxNode) -> str:
+    x = n.input(0)
+    positive, negative = n.attr("detect_positive", 1), n.attr("detect_negative", 1)
+    if not positive and not negative:
+        return n.add_constant(np.zeros(n.shape(x), bool))
+    if positive and negative:
+        x = n.emit(Elementwise("abs"), x)
+    return n.emit(Elementwise("equal"), x, n.scalar(np.inf if positive else -np.inf, x))
+
+
+@onnx_op("Dropout")
+def onnx_dropout(n: OnnxNode) -> tuple[str, ...]:
+    """Drops nothing; the mask, where it is wanted, says so."""
+    training = n.array(2) if n.input(2) else np.array(False)
+    if training is None or training.item():
+        raise Unsupported("training_mode is computed at run time, or true; false would be accepted")
+    y = n.emit(Elementwise("identity"), n.input(0))
+    mask = np.ones(n.shape(y), bool if n.opset >= 10 else n.type(y).dtype)
+    return (y, n.add_constant(mask)) if len(n.outputs) > 1 else (y,)
+
+
+@onnx_op("CastLike")
+def onnx_cast_like(n: OnnxNode) -> str:
+    return n.emit(Cast(n.type(1).dtype), n.input(0))
 
 
 @onnx_op("Cast")
@@ -141,6 +207,15 @@ def onnx_affine(n: OnnxNode) -> str:
 @tflite_op(*TFLITE_NAMES)
 def tflite_elementwise(n: TfliteNode) -> str:
     return n.emit(Elementwise(TFLITE_NAMES[n.op]), *n.inputs)
+
+
+@tflite_op("SELECT")
+def tflite_select(n: TfliteNode) -> str:
+    """A condition of rank 1 chooses whole slices along the first axis."""
+    condition, rank = n.input(0), len(n.shape(1))
+    if len(n.shape(condition)) == 1 and rank > 1:
+        condition = n.emit(Reshape((*n.shape(condition), *[1] * (rank - 1))), condition)
+    return n.emit(Elementwise("where"), condition, n.input(1), n.input(2))
 
 
 @tflite_op(*CLIPS)

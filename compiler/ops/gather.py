@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
@@ -12,8 +15,11 @@ from .importing import SourceNode
 from .movement import Concat, Reshape, Slice
 from .op import Op, normal_axis
 
-MOST_SLICES = 64
-"""Runs of indices up to which a gather is taken apart into slices."""
+if TYPE_CHECKING:
+    from ..kernel import Kernel, Site
+
+MOST_SLICES = 4
+"""Runs of constant indices up to which slices, which may cost nothing, take the place of a gather."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +31,7 @@ class Gather(Op):
 
     axis: int
     batch: int = 0
+    layout: ClassVar[Literal["gather"]] = "gather"
 
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
         x, index = types[0], types[1]
@@ -44,24 +51,38 @@ class Gather(Op):
         rows = [np.take(x[b], index[b], self.axis - self.batch) for b in np.ndindex(x.shape[: self.batch])]
         return (np.stack(rows).reshape(y.shape),)
 
+    def kernels(self, site: Site) -> Sequence[Kernel]:
+        from ..access import compute_type
+        from ..indexing import unravel
+        from ..kernel import Kernel
+
+        x, index, y = site.input(0), site.input(1), site.output
+        last = y.shape[-1] if y.shape else 1
+        together = self.axis < x.type.rank - 1 and x.layout.axis is None and x.layout.strides[-1] == y.layout.strides[-1] == 1
+        lanes = min(site.target.lanes, last & -last) if together else 1
+        at = (*unravel("row", y.shape[:-1]), "last")[-max(y.type.rank, 1) :]
+        behind = self.axis + index.type.rank - self.batch
+        coordinates = at if y.shape else ()
+        params = {"EXTENT": x.shape[self.axis], "LANES": lanes, "T": compute_type(index.type.dtype), "at": at,
+                  "place": (*coordinates[: self.batch], *coordinates[self.axis : behind]),
+                  "source": (*coordinates[: self.axis], "k", *coordinates[behind:])}
+        cost = site.target.launch + site.moved() / site.target.bandwidth / 1e3
+        return [Kernel("gather", params, (site.read("x", 0), site.read("index", 1)), (last // lanes, prod(y.shape[:-1]), 1), lanes=lanes,
+                       flops=len(site.node.epilogue) * y.type.size, nbytes=site.moved(), cost=cost)]
+
 
 def gather(n: SourceNode, x: str, index: str, axis: int, batch: int = 0) -> str:
-    """A gather; of values computed at run time, the indices must be constant, and fall into few runs of equal step."""
+    """A gather, or slices where the indices are constant and fall into few runs of equal step."""
     shape, picked = n.shape(x), n.array(index)
-    axis = normal_axis(axis, len(shape))
-    op = Gather(axis, batch)
-    if picked is None or n.array(x) is not None:
-        if picked is None:
-            raise Unsupported("its indices are computed at run time; constant ones would be accepted")
-        return n.emit(op, x, index)
-    if batch:
-        raise Unsupported(f"batch_dims {batch}; 0 would be accepted")
+    axis, batch = normal_axis(axis, len(shape)), normal_axis(batch, len(n.shape(index)))
+    if picked is None:
+        return n.emit(Gather(axis, batch), x, index)
     flat = np.where(picked < 0, picked + shape[axis], picked).ravel().tolist()
     if any(not 0 <= i < shape[axis] for i in flat):
         raise Unsupported(f"its indices reach outside axis {axis} of {n.type(x)}")
     runs = _runs(flat)
-    if len(runs) > MOST_SLICES:
-        raise Unsupported(f"its indices fall into {len(runs)} runs of equal step; {MOST_SLICES} would be accepted")
+    if batch or len(runs) > MOST_SLICES or n.array(x) is not None:
+        return n.emit(Gather(axis, batch), x, index)
     parts = []
     for first, count, step in runs:
         begin, extent, steps = [0] * len(shape), list(shape), [1] * len(shape)

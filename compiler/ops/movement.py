@@ -123,8 +123,7 @@ class Slice(Op):
         from ..mapping import gathered
 
         def gather(at: Index) -> tuple[Index, None]:
-            moved = zip(at, self.begin, self.step, site.input(0).shape, self.shape)
-            return tuple(i if (b, s) == (0, 1) else f"{b} + ({i}) * {s}" for i, b, s, _, _ in moved), None
+            return tuple(i if (b, s) == (0, 1) else f"{b} + ({i}) * {s}" for i, b, s in zip(at, self.begin, self.step)), None
 
         return gathered(site, gather)
 
@@ -188,7 +187,9 @@ class Pad(Op):
         shape = tuple(e + a + b for e, (a, b) in zip(x.shape, self.pads))
         limits = {"reflect": -1, "symmetric": 0}
         for d, (a, b) in enumerate(self.pads):
-            if shape[d] < 0 or (self.mode in limits and max(a, b) > x.shape[d] + limits[self.mode]):
+            kept = x.shape[d] + min(a, 0) + min(b, 0)
+            most = kept + limits[self.mode] if self.mode in limits else np.inf if kept or self.mode == "constant" else 0
+            if kept < 0 or max(a, b, 0) > most:
                 raise GraphError(f"axis {d} of {x} cannot be padded by {(a, b)} with mode {self.mode}")
         return (TensorType(shape, x.dtype),)
 

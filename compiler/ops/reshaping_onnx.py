@@ -106,7 +106,7 @@ def onnx_pad(n: OnnxNode) -> str:
     for k, axis in enumerate(axes):
         pads[axis] = (given[k], given[k + len(axes)])
     value = n.constant(2, "value").item() if n.input(2) else n.attr("value", 0.0)
-    return n.emit(Pad(tuple(pads), PAD_MODES[mode], float(value)), n.input(0))
+    return n.emit(Pad(tuple(pads), PAD_MODES[mode], value), n.input(0))
 
 
 @onnx_op("Expand")

@@ -142,7 +142,7 @@ def _range(entry: Range, size: int, masks: Range, *, offset: bool) -> Range:
 @tflite_op("PAD", "PADV2")
 def tflite_pad(n: TfliteNode) -> str:
     value = n.constant(2, "value").item() if n.input(2) else 0.0
-    return n.emit(Pad(_pairs(n, 1, "paddings"), "constant", float(value)), n.input(0))
+    return n.emit(Pad(_pairs(n, 1, "paddings"), "constant", value), n.input(0))
 
 
 @tflite_op("MIRROR_PAD")
@@ -219,6 +219,11 @@ def tflite_reverse(n: TfliteNode) -> str:
 @tflite_op("GATHER")
 def tflite_gather(n: TfliteNode) -> str:
     return gather(n, n.input(0), n.input(1), n.options.axis, n.options.batch_dims)
+
+
+@tflite_op("EMBEDDING_LOOKUP")
+def tflite_embedding_lookup(n: TfliteNode) -> str:
+    return gather(n, n.input(1), n.input(0), 0)
 
 
 @tflite_op("SHAPE")

@@ -203,7 +203,7 @@ def test_blocked_and_strided_operands_mixed(shapes: Shapes, constant: str, block
 
 
 @KERNELS
-@pytest.mark.parametrize(("shapes", "blocked"), [(s, "") for s in (*BROADCASTS[3::4], *IMAGES[:2])] + [(s, "x") for s in IMAGES[:4]], ids=str)
+@pytest.mark.parametrize(("shapes", "blocked"), [*[(s, "") for s in (*BROADCASTS[3::4], *IMAGES[:2])], *[(s, "x") for s in IMAGES[:4]]])
 def test_half_precision(shapes: Shapes, blocked: str) -> None:
     graph, feed = product(shapes, "z", blocked)
     assert check_graph(graph, feed, targets=[CPU, GPU], precision="f16", candidates=1) == 2
