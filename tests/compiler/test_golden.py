@@ -1,0 +1,136 @@
+"""What the compiler emits, as text that a change shows: the graph after every pass, and a kernel of every template.
+
+`make golden` rewrites the files; the difference then says what a change means for everybody's models.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from planish.compiler import frontend, passes, render, text
+from planish.compiler.ir import Graph
+from planish.compiler.lower import lower
+from planish.compiler.ops.conv import Conv2D
+from planish.compiler.ops.conv_transpose import ConvTranspose2D
+from planish.compiler.ops.gather import Gather
+from planish.compiler.ops.lrn import LocalResponseNorm
+from planish.compiler.ops.matmul import MatMul
+from planish.compiler.ops.movement import Concat, Reshape, Slice, Transpose
+from planish.compiler.ops.pool import Pool2D
+from planish.compiler.ops.reduce import Reduce
+from planish.compiler.ops.resize import Resize2D
+from planish.compiler.ops.softmax import Softmax
+from planish.compiler.passes.lay_out import lay_out
+from planish.compiler.targets import Target, named
+from tests.conftest import GOLDEN
+from tests.graphs import Build
+
+Golden = Callable[[str, str], None]
+UPSCALER = GOLDEN.parents[1] / "examples" / "upscaler"
+STAGES = [f"{k:02}-{name}.txt" for k, name in enumerate(("import", *passes.NAMES))]
+
+
+class Exact:
+    """Numbers in -1..1 that come out the same everywhere, in the place of a generator's."""
+
+    def standard_normal(self, shape: tuple[int, ...]) -> np.ndarray:
+        return (np.arange(np.prod(shape, dtype=int)) * 7919 % 1024 / 512 - 1).reshape(shape)
+
+
+def branched() -> Graph:
+    """In the order of ONNX: a normalised residual block with a gate, a shuffle, two heads, and an output in the middle."""
+    b = Build()
+    b.rng = Exact()
+    to_nhwc, to_nchw = Transpose((0, 2, 3, 1)), Transpose((0, 3, 1, 2))
+
+    def conv(x: str, out: int, kernel: int = 1, groups: int = 1) -> str:
+        pads = ((kernel // 2, kernel // 2),) * 2
+        w = b(Transpose((0, 2, 3, 1)), b.constant(out, b.shape(x)[1] // groups, kernel, kernel))
+        return b(to_nchw, b(Conv2D(pads=pads, groups=groups), b(to_nhwc, x), w))
+
+    def normalised(x: str) -> str:
+        mean, scale = (b.constant(b.shape(x)[1], 1, 1) for _ in range(2))
+        return b("mul", b("sub", x, mean), scale)
+
+    x = b("relu", normalised(conv(b.input(1, 3, 8, 8), 16, 3)))
+    y = b("add", x, normalised(conv(b("relu", normalised(conv(x, 16, 3, groups=16))), 16)))
+    y = b("mul", y, b("sigmoid", conv(b(Reduce("mean", (2, 3), True), y), 16)))
+    left, right = (b(Slice((0, k, 0, 0), (1, 8, 8, 8), (1,) * 4), y) for k in (0, 8))
+    shuffled = b(Transpose((0, 2, 1, 3, 4)), b(Reshape((1, 2, 8, 8, 8)), b(Concat(1), b("tanh", left), right)))
+    z = b(Reshape((1, 16, 8, 8)), shuffled)
+    small = b(to_nchw, b(Pool2D("max", (2, 2), (2, 2)), b(to_nhwc, y)))
+    heads = [b(Reshape((1, boxes, 4)), b(to_nhwc, conv(v, 4))) for v, boxes in ((z, 64), (small, 16))]
+    logits = b(MatMul(), b(Reshape((1, 16)), b(Reduce("max", (2, 3)), z)), b.constant(16, 10))
+    graph = b.returns(b(Concat(1), *heads), b(Softmax(1), b("add", logits, b.constant(10))), y)
+    graph.name = "branched"
+    return graph
+
+
+MODELS: dict[str, Callable[[], Graph]] = {
+    "upscaler.tflite": lambda: frontend.load(UPSCALER / "upscaler.tflite", input_shapes={}),
+    "upscaler.onnx": lambda: frontend.load(UPSCALER / "upscaler.onnx", input_shapes={}),
+    "branched": branched,
+}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_passes(model: str, golden: Golden) -> None:
+    graph = MODELS[model]()
+    golden(f"passes/{model}/{STAGES[0]}", text.dump(graph))
+    passes.run(graph, named("cpu"), watch=lambda number, name, after, events: golden(f"passes/{model}/{STAGES[number]}", text.dump(after)))
+
+
+CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
+    # template: x, op, shapes of its constants; ragged channels
+    "conv_depthwise": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1)), groups=17), [(17, 3, 3, 1)]),
+    "conv_direct": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1))), [(33, 3, 3, 17)]),
+    "conv_first": ((1, 9, 11, 3), Conv2D((2, 2), ((1, 1), (1, 1))), [(17, 3, 3, 3)]),
+    "conv_pointwise": ((1, 9, 11, 17), Conv2D(), [(33, 1, 1, 17)]),
+    "conv_transposed": ((1, 5, 6, 17), ConvTranspose2D((10, 12), (2, 2), ((0, 1), (0, 1))), [(5, 3, 3, 17)]),
+    "gather": ((7, 17), Gather(0), [(3,)]),
+    "lrn": ((1, 5, 7, 17), LocalResponseNorm(2, 2, 1e-4, 0.75, 1.0), []),
+    "map": ((1, 5, 7, 17), Transpose((0, 3, 1, 2)), []),
+    "matmul": ((3, 5, 17), MatMul(), [(3, 17, 8)]),
+    "pool": ((1, 9, 11, 17), Pool2D("average", (3, 3), (2, 2), ((1, 1), (1, 1))), []),
+    "reduce": ((1, 9, 11, 17), Reduce("mean", (1, 2), True), []),
+    "resize": ((1, 5, 7, 17), Resize2D((10, 14), "linear", (2.0, 2.0)), []),
+    "softmax": ((3, 17), Softmax(1), []),
+}
+TARGETS = ("cpu", "generic")
+
+
+def emitted(template: str, target: Target) -> str:
+    """The kernel of a case: of the candidates with the template, the first by name, so that costs do not choose.
+
+    Its operand comes from a kernel, its epilogue adds a bias, an activation and a residual, and an image goes to another kernel.
+    """
+    shape, op, constants = CASES[template]
+    b = Build()
+    x = b("neg", b.input(*shape))
+    operands = [b.array(np.arange(s[0]), "int32") if isinstance(op, Gather) else b.constant(*s) for s in constants]
+    y = b(op, x, *operands)
+    bias, residual = b.constant(b.shape(y)[-1]), b.input(*b.shape(y))
+    y = b("add", b("sigmoid", b("add", y, bias)), residual)
+    graph = b.returns(b(Pool2D("max", (1, 1)), y) if len(b.shape(y)) == 4 else y)
+    passes.fuse.fuse(graph)
+    lay_out(graph, target)
+    launch = next(c for c in lower(graph, target).launches if c.site.node.op == op)
+    kernel = min((k for k in launch.candidates if k.template == template), key=lambda k: k.variant())
+    return render.source(launch.site, kernel).text
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("template", CASES)
+def test_kernels(template: str, target: str, golden: Golden) -> None:
+    golden(f"kernels/{template}.{target}.cl", emitted(template, named(target)))
+
+
+def test_every_template_has_a_case_and_every_file_a_test() -> None:
+    assert sorted(CASES) == sorted(p.name.removesuffix(".cl.j2") for p in render.TEMPLATES.glob("*.cl.j2"))
+    files = {f"passes/{model}/{stage}" for model in MODELS for stage in STAGES}
+    files |= {f"kernels/{template}.{target}.cl" for template in CASES for target in TARGETS}
+    assert {str(p.relative_to(GOLDEN)) for p in GOLDEN.rglob("*") if p.is_file()} == files

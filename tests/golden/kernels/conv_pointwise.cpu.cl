@@ -1,0 +1,93 @@
+// Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
+// x, y: strided blocks of V channels, pixels flattened (SY = W * SX); w: [OC / (OB * V)][IC][OB * V].
+// One work-item computes PX pixels x OB blocks of V output channels; the last tile of pixels is shifted back to end at
+// the last pixel, and stores only what its neighbour does not.
+#define V 16  // channels of a block
+#define IC 17  // input channels
+#define OCB 3  // blocks of output channels, ceil(OC / V)
+#define PIXELS 99  // pixels of an image, height * width
+#define PX 1  // tile: pixels, at most PIXELS
+#define OB 1  // tile: blocks of output channels
+#define RUN 18  // tiles that a work-item computes, one after another
+#define TILES ((PIXELS + PX - 1) / PX)
+#define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
+#define STAGE 0  // 1: convert x once a tile (half x in whole blocks of channels)
+#define floatV float16
+#define X_T float
+#define X_OFFSET 0
+#define X_SN 3168
+#define X_SC 1584
+#define X_SY 176
+#define X_SX 16
+#define LOAD_X(i) x[(i)]
+#define LOADV_X(i) vload16(0, x + (i))
+#define W_T float
+#define LOAD_W(i) w[(i)]
+#define LOADV_W(i) vload16(0, w + (i))
+#define Y_T float
+#define Y_OFFSET 0
+#define Y_SN 4752
+#define Y_SC 1584
+#define Y_SY 176
+#define Y_SX 16
+
+__attribute__((reqd_work_group_size(1, 1, 1)))
+__kernel void conv_pointwise_f5b96dff(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+    const int ob = get_global_id(1), n = get_global_id(2);
+    const int start = get_global_id(0) * RUN;
+    for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
+        const int first = min(tile * PX, PIXELS - PX);
+        floatV acc[OB][PX];
+        #pragma unroll
+        for (int b = 0; b < OB; ++b)
+            #pragma unroll
+            for (int p = 0; p < PX; ++p)
+                acc[b][p] = 0;
+
+        int wi = ob * IC * OB * V;
+        for (int c = 0; c < IC; c += V) {
+            const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SX;
+#if STAGE
+            float segment[PX][V];
+            #pragma unroll
+            for (int p = 0; p < PX; ++p)
+                vstore16(LOADV_X(xi + p * X_SX), 0, segment[p]);
+#define TILE_X(p, lane) segment[p][lane]
+#else
+#define TILE_X(p, lane) LOAD_X(xi + (p) * X_SX + (lane))
+#endif
+            const int lanes = IC % V ? min(V, IC - c) : V;
+            __attribute__((opencl_unroll_hint(UNROLL)))
+            for (int lane = 0; lane < lanes; ++lane, wi += OB * V) {
+                floatV wv[OB];
+                #pragma unroll
+                for (int b = 0; b < OB; ++b)
+                    wv[b] = LOADV_W(wi + b * V);
+                #pragma unroll
+                for (int p = 0; p < PX; ++p) {
+                    const floatV xv = TILE_X(p, lane);
+                    #pragma unroll
+                    for (int b = 0; b < OB; ++b)
+                        acc[b][p] = fma(xv, wv[b], acc[b][p]);
+                }
+            }
+        }
+
+        #pragma unroll
+        for (int b = 0; b < OB; ++b)
+            #pragma unroll
+            for (int p = 0; p < PX; ++p)
+                if (first + p >= tile * PX && ob * OB + b < OCB) {
+                    floatV v = acc[b][p];
+                    {
+    const float16 t0 = vload16(0, e0 + ((ob * OB + b)) * 16);
+    const float16 t1 = v + t0;
+    const float16 t2 = 1.0f / (1.0f + exp(-t1));
+    const float16 t3 = (((ob * OB + b)) * 16 + 16 <= 33 ? vload16(0, e1 + (0) * 363 + ((first + p)) * 33 + (((ob * OB + b)) * 16)) : (float16)((((ob * OB + b)) * 16 + 0 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 0))] : 0), (((ob * OB + b)) * 16 + 1 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 1))] : 0), (((ob * OB + b)) * 16 + 2 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 2))] : 0), (((ob * OB + b)) * 16 + 3 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 3))] : 0), (((ob * OB + b)) * 16 + 4 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 4))] : 0), (((ob * OB + b)) * 16 + 5 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 5))] : 0), (((ob * OB + b)) * 16 + 6 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 6))] : 0), (((ob * OB + b)) * 16 + 7 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 7))] : 0), (((ob * OB + b)) * 16 + 8 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 8))] : 0), (((ob * OB + b)) * 16 + 9 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 9))] : 0), (((ob * OB + b)) * 16 + 10 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 10))] : 0), (((ob * OB + b)) * 16 + 11 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 11))] : 0), (((ob * OB + b)) * 16 + 12 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 12))] : 0), (((ob * OB + b)) * 16 + 13 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 13))] : 0), (((ob * OB + b)) * 16 + 14 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 14))] : 0), (((ob * OB + b)) * 16 + 15 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 15))] : 0)));
+    const float16 t4 = t2 + t3;
+    const float16 t5 = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) < (int16)(33 - (((ob * OB + b)) * 16)) ? t4 : (float16)(0);
+    vstore16(t5, 0, y + (0) * 176 + ((first + p)) * 16 + ((ob * OB + b)) * 1584);
+}
+                }
+    }
+}
