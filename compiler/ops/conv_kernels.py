@@ -179,9 +179,8 @@ def _direct(site: Site, op: Conv2D) -> list[Kernel]:
     n, oh, ow, o = y.shape
     blocks, taps = ceil(o / lanes), w.shape[1] * w.shape[2]
     kernels = []
-    for px, ob in tiles(site.target, oh * ow, blocks):
-        tx = min(px, ow)
-        ty = min(max(px // tx, 1), oh)
+    shapes = ((min(max(px // min(px, ow), 1), oh), min(px, ow), ob) for px, ob in tiles(site.target, oh * ow, blocks))
+    for ty, tx, ob in dict.fromkeys(shapes):
         first, band = _bands(o, x.shape[3], op.groups, lanes, ob)
         weights = len(first) * band * taps * ob * lanes * lanes
         grid = (ceil(oh / ty) * ceil(ow / tx), len(first), n)
