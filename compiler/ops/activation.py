@@ -102,8 +102,10 @@ def onnx_gelu(n: OnnxNode) -> str:
 
 @onnx_op("Swish")
 def onnx_swish(n: OnnxNode) -> str:
-    x = n.input(0)
-    scaled = n.emit(Elementwise("mul"), x, n.scalar(n.attr("alpha", 1.0), x))
+    x, alpha = n.input(0), float(n.attr("alpha", 1.0))
+    if alpha == 1:
+        return n.emit(Elementwise("silu"), x)
+    scaled = n.emit(Elementwise("mul"), x, n.scalar(alpha, x))
     return n.emit(Elementwise("mul"), x, n.emit(Elementwise("sigmoid"), scaled))
 
 

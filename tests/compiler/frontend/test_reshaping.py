@@ -244,6 +244,14 @@ def test_shape_and_rank(tmp_path: Path) -> None:
     same(evaluated(path, arrays), litert(path, arrays), 0)
 
 
+def test_shapes_that_broadcast(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    shape = m.op("BROADCAST_ARGS", [m.constant([3, 1], "int32"), m.constant([4, 1, 5], "int32")], shape=(3,), dtype="int32")
+    m.output(m.op("BROADCAST_TO", [m.input("x", (1, 5), "float32"), shape], shape=(4, 3, 5), version=2))
+    path, x = write(tmp_path, m), RNG.random((1, 5), np.float32)
+    same(evaluated(path, [x]), litert(path, [x]), 0)
+
+
 def test_reshape_by_the_recorded_result(tmp_path: Path) -> None:
     m = TfliteWriter()
     x, shape = m.input("x", (2, 6), "float32"), m.input("shape", (2,), "int32")
