@@ -13,6 +13,7 @@ import pytest
 
 from planish.compiler import frontend, passes, render, text
 from planish.compiler.ir import Graph
+from planish.compiler.kernel import Kernel, Site
 from planish.compiler.lower import lower
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.conv_transpose import ConvTranspose2D
@@ -103,8 +104,8 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
 TARGETS = ("cpu", "generic")
 
 
-def emitted(template: str, target: Target) -> str:
-    """The kernel of a case: of the candidates with the template, the first by name, so that costs do not choose.
+def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site, Kernel]:
+    """The node of a case, and its kernel: of the candidates with the template, the first by name, so that costs do not choose.
 
     Its operand comes from a kernel, its epilogue adds a bias, an activation and a residual, and an image goes to another kernel.
     """
@@ -118,15 +119,14 @@ def emitted(template: str, target: Target) -> str:
     graph = b.returns(b(Pool2D("max", (1, 1)), y) if len(b.shape(y)) == 4 else y)
     passes.fuse.fuse(graph)
     lay_out(graph, target)
-    launch = next(c for c in lower(graph, target).launches if c.site.node.op == op)
-    kernel = min((k for k in launch.candidates if k.template == template), key=lambda k: k.variant())
-    return render.source(launch.site, kernel).text
+    launch = next(c for c in lower(graph, target, precision).launches if c.site.node.op == op)
+    return launch.site, min((k for k in launch.candidates if k.template == template), key=lambda k: k.variant())
 
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("template", CASES)
 def test_kernels(template: str, target: str, golden: Golden) -> None:
-    golden(f"kernels/{template}.{target}.cl", emitted(template, named(target)))
+    golden(f"kernels/{template}.{target}.cl", render.source(*chosen(template, named(target))).text)
 
 
 def test_every_template_has_a_case_and_every_file_a_test() -> None:
