@@ -1,4 +1,4 @@
-"""Coordinates as C expressions, and the width of vectors along a last axis."""
+"""What kernels of several ops say alike in C: coordinates, the width of vectors along a last axis, the ends of a type."""
 
 from __future__ import annotations
 

@@ -256,6 +256,8 @@ PADDED = [
     (Elementwise("add"), 1, (np.ones((1, 2, 3, 1), np.float32),)),
     (Elementwise("mul"), 5, (np.arange(5, dtype=np.float32),)),
     (Elementwise("reciprocal"), 3, ()),
+    (Elementwise("add"), 5, (np.int64(3),)),
+    (Elementwise("less"), 7, (np.uint8(9),)),
     (Cast(np.dtype(np.int64)), 5, ()),
     (Slice((0, 0, 0, 0), (1, 2, 3, 17), (1, 1, 1, 1)), 32, ()),
     (Pad(((0, 0), (1, 1), (0, 0), (0, 0)), "constant", 2.0), 5, ()),
@@ -269,7 +271,7 @@ PADDED = [
 @pytest.mark.parametrize("fed", [False, True])
 def test_padded_lanes_are_zero(op: Any, channels: int, others: tuple[np.ndarray, ...], fed: bool) -> None:
     """In the buffer of a blocked result, what no element names is zero."""
-    x = floats((1, 2, 3, channels))[0] + 7
+    x = (floats((1, 2, 3, channels))[0] + 7).astype(np.asarray(others[0]).dtype if others else np.float32)
     graph, feed = Graph(), {"x": x}
     graph.add_input("x", TensorType.of(x))
     graph.add_node(Node("block", BLOCKED, ("x",), ("b",)))
@@ -279,7 +281,7 @@ def test_padded_lanes_are_zero(op: Any, channels: int, others: tuple[np.ndarray,
             feed[f"o{k}"] = array
         names.append(graph.add_input(f"o{k}", TensorType.of(array)) if fed else graph.add_constant(array))
     graph.add_node(Node("op", op, tuple(names), ("y",)))
-    graph.add_node(Node("out", Elementwise("neg"), ("y",), ("out",)))
+    graph.add_node(Node("out", Elementwise("identity"), ("y",), ("out",)))
     graph.outputs["out"] = "out"
     lay_out(graph, CPU)
     layout, type = graph.value("y").layout, graph.type("y")

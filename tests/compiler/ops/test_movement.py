@@ -38,13 +38,16 @@ def check_moves(ops: Sequence[Any], x: np.ndarray, *, blocked: bool = False, fra
     """Every op on x, in one graph.
 
     Args:
+        precision: "f16" also lets x come from a buffer of halves.
         blocked: x comes in blocked channels; framed: results go through another op; epilogue: steps behind every op.
         index: the other operand of a Gather, fed.
     """
     graph, feed = Graph(), {"x": x}
     value = graph.add_input("x", TensorType.of(x))
+    if precision == "f16":
+        value = graph.add_node(Node("half", Elementwise("abs"), (value,), ("halves",))).output
     if blocked:
-        value = graph.add_node(Node("block", BLOCKED, ("x",), ("blocked",))).output
+        value = graph.add_node(Node("block", BLOCKED, (value,), ("blocked",))).output
     if index is not None:
         feed["index"] = index
         graph.add_input("index", TensorType.of(index))
