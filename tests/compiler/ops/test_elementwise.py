@@ -255,6 +255,7 @@ PADDED = [
     (Elementwise("minimum"), 17, (np.full((1, 1, 1, 1), -4, np.float32),)),
     (Elementwise("add"), 1, (np.ones((1, 2, 3, 1), np.float32),)),
     (Elementwise("mul"), 5, (np.arange(5, dtype=np.float32),)),
+    (Elementwise("add"), 5, (np.ones((1, 2, 3, 5), np.float32),)),
     (Elementwise("reciprocal"), 3, ()),
     (Elementwise("add"), 5, (np.int64(3),)),
     (Elementwise("less"), 7, (np.uint8(9),)),
