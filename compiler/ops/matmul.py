@@ -84,17 +84,18 @@ def _tiled(site: Site) -> list[Kernel]:
     lanes = width(y, target.lanes)
     blocks, batch = ceil(n / lanes), prod(y.shape[:-2])
     outer = unravel("outer", y.shape[:-2])
+    nbytes = site.moved(sum(site.graph.type(v).size for v in site.node.inputs if site.graph.constant(v) is not None))
     kernels = []
     for rows, columns in TILES:
         if (rows, columns) != (1, 1) and (rows > m or columns > blocks or rows * columns + columns + 1 > target.registers):
             continue
         grid = (ceil(blocks / columns), ceil(m / rows), batch)
         padded = 2 * grid[0] * columns * target.lanes * grid[1] * rows * batch * k
-        cost = tile_cost(target, (rows, columns), items=prod(grid), work=padded * 1.2, nbytes=site.moved())
+        cost = tile_cost(target, (rows, columns), items=prod(grid), work=padded * 1.2, nbytes=nbytes)
         params = {"V": lanes, "T": compute_type(y.type.dtype), "M": m, "K": k, "BLOCKS": blocks, "ROWS": rows, "COLUMNS": columns,
                   "at_a": (*outer, "(top + r)", "i"), "at_b": (*outer, "i", "block * V"), "at_y": (*outer, "row", "block * V")}
         reads = (site.read("a", 0), site.read("b", 1))
-        kernels.append(Kernel("matmul", params, reads, grid, None, lanes, 2 * y.type.size * k, site.moved(), cost))
+        kernels.append(Kernel("matmul", params, reads, grid, None, lanes, 2 * y.type.size * k, nbytes, cost))
     return kernels
 
 
