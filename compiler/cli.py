@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import TypeVar
 
+import numpy as np
 from rich.console import Console
 from rich.text import Text
 
@@ -21,6 +24,7 @@ from . import driver, passes, pictures, report, targets
 from .errors import OptionError
 from .ops import importing
 
+T = TypeVar("T")
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
@@ -55,6 +59,8 @@ def _parser() -> Parser:
                           help="f16 stores intermediates and weights in half precision")
     compiler.add_argument("--input-shape", action="append", default=[], type=_shape, metavar="NAME=1,224,224,3",
                           help="shape of an input that the model leaves open, repeatable")
+    compiler.add_argument("--input-value", action="append", default=[], type=_value, metavar="NAME=1,2|FILE",
+                          help="make an input a constant, as one that decides shapes has to be: numbers or an .npy file; repeatable")
     compiler.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the graph after every pass")
     compiler.add_argument("--stop-after", choices=("import", *passes.NAMES), metavar="PASS",
                           help=f"write no plan; stop after import, {', '.join(passes.NAMES)}")
@@ -80,15 +86,15 @@ def _parser() -> Parser:
 def _compile(options: argparse.Namespace) -> None:
     model = options.model
     output = options.output or model.parent / f"{model.stem}.plan"
-    shapes = _shapes(options.input_shape)
+    shapes, values = _once("--input-shape", options.input_shape), _once("--input-value", options.input_value)
     if not options.stop_after:
         if model.resolve().is_relative_to(output.resolve()):
             raise OptionError(f"{output} is the model, or holds it; choose another folder for the plan")
         check_free(output, force=options.force)
     target = targets.resolve(options.target, options.device)
     with _progress(model.name) as progress:
-        plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes, dump_ir=options.dump_ir,
-                                            stop_after=options.stop_after, progress=progress)
+        plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes, input_values=values,
+                                            dump_ir=options.dump_ir, stop_after=options.stop_after, progress=progress)
         if plan:
             progress("write")
             plan.write(output, force=options.force)
@@ -126,13 +132,30 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name, shape
 
 
-def _shapes(given: Sequence[tuple[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:
-    shapes: dict[str, tuple[int, ...]] = {}
-    for name, shape in given:
-        if name in shapes:
-            raise OptionError(f"--input-shape gives '{name}' twice: {list(shapes[name])}, {list(shape)}")
-        shapes[name] = shape
-    return shapes
+def _value(argument: str) -> tuple[str, np.ndarray]:
+    """Numbers, which have rank 1, or rank 0 without a comma; or a file."""
+    name, _, given = argument.rpartition("=")
+    try:
+        text = f"[{given}]" if "," in given else given
+        array = np.load(given, allow_pickle=False) if given.endswith(".npy") else np.array(json.loads(text))
+    except (OSError, ValueError):
+        array = None
+    if not name or not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+        raise argparse.ArgumentTypeError(f"{argument!r} is not NAME=1,2,3, NAME=0.5 or NAME=file.npy")
+    return name, array
+
+
+def _once(option: str, given: Sequence[tuple[str, T]]) -> dict[str, T]:
+    found: dict[str, T] = {}
+    for name, value in given:
+        if name in found:
+            raise OptionError(f"{option} gives '{name}' twice: {_listed(found[name])}, {_listed(value)}")
+        found[name] = value
+    return found
+
+
+def _listed(value: object) -> object:
+    return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, tuple) else value
 
 
 if __name__ == "__main__":

@@ -60,7 +60,8 @@ class Report:
 
 
 def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32",
-                  input_shapes: Mapping[str, tuple[int, ...]] | None = None, dump_ir: Path | None = None,
+                  input_shapes: Mapping[str, tuple[int, ...]] | None = None,
+                  input_values: Mapping[str, np.ndarray] | None = None, dump_ir: Path | None = None,
                   stop_after: str | None = None, progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
     """Compiles a model file.
 
@@ -68,6 +69,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         target: or its name; "auto" is that of the best device present.
         precision: "f32", or "f16": intermediates and weights in half precision, arithmetic in float32.
         input_shapes: of inputs, by name; needed where the model leaves a dimension open.
+        input_values: contents of inputs that become constants, by name; needed where they decide shapes.
         dump_ir: a folder for the graph's text after every stage.
         stop_after: "import" or a pass; the plan is None then.
         progress: called with the name of each stage as it begins.
@@ -86,7 +88,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     clock = _Clock(report, progress)
 
     clock.start("import")
-    graph = frontend.load(Path(path), input_shapes=input_shapes or {})
+    graph = frontend.load(Path(path), input_shapes=input_shapes or {}, input_values=input_values or {})
     clock.stop()
     report.nodes = report.nodes_after = len(graph)
     _dump(dump_ir, 0, "import", graph)

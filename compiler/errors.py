@@ -12,6 +12,8 @@ Every message says where, what, and what would be accepted; the command line pri
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from planish.runtime.errors import PlanishError
 
 NO_OPERATOR = "no such operator is supported"
@@ -38,19 +40,36 @@ class Unsupported(Exception):
     """Raised by an importer for the node at hand: why, and what would be accepted."""
 
 
+class ComputedOperand(Unsupported):
+    """Raised by an importer for an operand that has to be constant and is computed at run time.
+
+    Attributes:
+        value: the operand, as a value of the graph.
+    """
+
+    def __init__(self, reason: str, value: str):
+        super().__init__(reason)
+        self.value = value
+
+
 class UnsupportedError(CompileError):
     """Nodes that cannot be compiled; the message tells those of one operator and one reason together.
 
     Attributes:
         nodes: (node, op, reason) of each, in the order of the file.
+        deciders: inputs of the model from which operands come that have to be constant, in the model's order.
     """
 
-    def __init__(self, path: str, nodes: list[tuple[str, str, str]]):
+    def __init__(self, path: str, nodes: list[tuple[str, str, str]], deciders: Sequence[str] = ()):
         self.nodes = tuple(nodes)
+        self.deciders = tuple(deciders)
         alike: dict[tuple[str, str], list[str]] = {}
         for node, op, reason in nodes:
             alike.setdefault((op, reason), []).append(f"'{node}'")
         listed = "; ".join(f"{op} {', '.join(names)}: {reason}" for (op, reason), names in alike.items())
         count = f"{len(nodes)} nodes" if len(nodes) > 1 else "1 node"
         hint = " (`planish ops` lists those that are)" if any(reason.startswith(NO_OPERATOR) for *_, reason in nodes) else ""
+        if deciders:
+            values = " ".join(f"--input-value {name}=…" for name in deciders)
+            hint = f"{hint} (where inputs decide such operands, {values} makes them constants)"
         super().__init__(f"{path}: {count} not supported: {listed}{hint}")

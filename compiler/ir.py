@@ -7,7 +7,7 @@ Nothing outside this file touches networkx.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -167,6 +167,17 @@ class Graph:
         """The nodes that read a value, in a reproducible order."""
         nodes = [self.node(key[1]) for key in self._vertices.successors(("value", name))]
         return sorted(nodes, key=_order) if len(nodes) > 1 else nodes
+
+    def ancestors(self, names: Iterable[str]) -> set[str]:
+        """The values from which the given ones are computed, themselves included."""
+        found = set(names)
+        stack = list(found)
+        while stack:
+            producer = self.producer(stack.pop())
+            fresh = set(producer.operands) - found if producer else set()
+            found |= fresh
+            stack += fresh
+        return found
 
     def is_output(self, name: str) -> bool:
         return name in self.outputs.values()

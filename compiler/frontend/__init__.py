@@ -6,19 +6,24 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
+
 from ..errors import ModelError
 from ..ir import Graph
 
 NO_SHAPES: Mapping[str, tuple[int, ...]] = {}
+NO_VALUES: Mapping[str, np.ndarray] = {}
 
 
-def load(path: str | os.PathLike[str], *, input_shapes: Mapping[str, tuple[int, ...]] = NO_SHAPES) -> Graph:
+def load(path: str | os.PathLike[str], *, input_shapes: Mapping[str, tuple[int, ...]] = NO_SHAPES,
+         input_values: Mapping[str, np.ndarray] = NO_VALUES) -> Graph:
     """The graph of a .tflite or .onnx file, as the file has it, verified.
 
     What the file is shows in its content, not in its name.
 
     Args:
         input_shapes: the whole shape of each input that has dimensions which the file leaves open.
+        input_values: contents of inputs that become constants, and are inputs no more: those that decide shapes, say.
 
     Raises:
         ModelError: there is no such file, or it is damaged, or not a model.
@@ -26,15 +31,24 @@ def load(path: str | os.PathLike[str], *, input_shapes: Mapping[str, tuple[int, 
         UnsupportedError: some nodes have no counterpart here; lists every one.
     """
     path = Path(path)
-    data = _read(path)
+    return parse(_read(path), path, input_shapes=input_shapes, input_values=input_values)
+
+
+def parse(data: bytes, path: Path, *, input_shapes: Mapping[str, tuple[int, ...]] = NO_SHAPES,
+          input_values: Mapping[str, np.ndarray] = NO_VALUES) -> Graph:
+    """The graph of a file's contents; as `load`.
+
+    Args:
+        path: of the file, or what its errors and the graph should call it.
+    """
     if data[4:8] == b"TFL3":
         from .tflite import read_graph as read_tflite
 
-        graph = read_tflite(data, path, input_shapes)
+        graph = read_tflite(data, path, input_shapes, input_values)
     else:
         from .onnx import read_graph as read_onnx
 
-        graph = read_onnx(data, path, input_shapes)
+        graph = read_onnx(data, path, input_shapes, input_values)
     graph.sweep()
     graph.verify()
     return graph

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import Unsupported, UnsupportedError
+from ..errors import ComputedOperand, Unsupported, UnsupportedError
+from ..ir import Graph
 from ..ops.importing import Result, SourceNode
 
 FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error)
@@ -23,10 +24,12 @@ class Desk:
         refused: (node, op, reason) of each node that could not be imported.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, graph: Graph):
         self.path = path
+        self.graph = graph
         self.refused: list[tuple[str, str, str]] = []
         self._cause: Exception | None = None
+        self._computed: list[str] = []
 
     def refuse(self, name: str, op: str, reason: str, cause: Exception | None = None) -> None:
         self.refused.append((name, op, reason))
@@ -48,6 +51,8 @@ class Desk:
                 raise Unsupported(f"of its outputs {len(values)} would be accepted, but {wanted} are used")
             return values
         except Unsupported as error:
+            if isinstance(error, ComputedOperand):
+                self._computed.append(error.value)
             self.refuse(name, op, str(error), error)
         except FAULTS as error:
             what = f"{type(error).__name__}: {error}"
@@ -57,4 +62,6 @@ class Desk:
     def close(self) -> None:
         """Raises `UnsupportedError` for what has been refused."""
         if self.refused:
-            raise UnsupportedError(str(self.path), self.refused) from self._cause
+            sources = self.graph.ancestors(self._computed)
+            deciders = [name for name in self.graph.inputs if name in sources]
+            raise UnsupportedError(str(self.path), self.refused, deciders) from self._cause

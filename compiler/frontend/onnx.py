@@ -20,7 +20,7 @@ from ..errors import NO_OPERATOR, ModelError
 from ..ir import Graph, TensorType, Value
 from ..ops import importing
 from .desk import Desk
-from .inputs import Dims, Shape, resolve
+from .inputs import Dims, Shape, add, resolve
 from .onnx_functions import bound_nodes, has_standard_function, standard_function
 from .onnx_tensors import array_of, attribute_value, dense
 
@@ -28,11 +28,11 @@ DEFAULT_DOMAINS = ("", "ai.onnx")
 Opsets = Mapping[str, int]
 
 
-def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape]) -> Graph:
+def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> Graph:
     """The graph of a model; see `planish.compiler.frontend.load`."""
     model = _parse(data, path)
     reader = _Reader(model, path)
-    reader.add_inputs(input_shapes)
+    reader.add_inputs(input_shapes, input_values)
     reader.add_nodes(model.graph.node, reader.main)
     reader.desk.close()
     reader.add_outputs()
@@ -90,7 +90,7 @@ class _Reader:
         self.model = model
         self.path = path
         self.graph = Graph(path.stem)
-        self.desk = Desk(path)
+        self.desk = Desk(path, self.graph)
         self.functions = {(_domain(f.domain), f.name): f for f in model.functions}
         self.constants = {t.name: t for t in model.graph.initializer}
         self.sparse = {t.values.name: t for t in model.graph.sparse_initializer}
@@ -98,17 +98,18 @@ class _Reader:
         self.main = _Scope(_opsets(model.opset_import), used)
         self.position = 0
 
-    def add_inputs(self, input_shapes: Mapping[str, Shape]) -> None:
+    def add_inputs(self, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> None:
         inputs = [i for i in self.model.graph.input if i.name not in self.constants and i.name not in self.sparse]
         for i in inputs:
             reason = _refusal(i)
             if reason:
                 self.desk.refuse(i.name, "input", reason)
         self.desk.close()
-        shapes = resolve(self.path, {i.name: _dims(i) for i in inputs}, input_shapes)
+        shapes = resolve(self.path, {i.name: _dims(i) for i in inputs}, input_shapes, input_values)
         for i in inputs:
             dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type))
-            self.main.values[i.name] = self.graph.add_input(i.name, TensorType(shapes[i.name], dtype))
+            type = TensorType(shapes[i.name], dtype)
+            self.main.values[i.name] = add(self.graph, self.path, i.name, type, input_values.get(i.name))
 
     def add_nodes(self, nodes: Sequence[NodeProto], scope: _Scope) -> None:
         for node in self._ordered(nodes):

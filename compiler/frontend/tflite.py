@@ -12,19 +12,19 @@ from ..errors import NO_OPERATOR, ModelError, Unsupported
 from ..ir import Graph, TensorType, Value
 from ..ops import importing
 from .desk import Desk
-from .inputs import Dims, Shape, resolve
+from .inputs import Dims, Shape, add, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
 
 INPUTS = ("FLOAT32", "FLOAT16", "FLOAT64", "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
 
 
-def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape]) -> Graph:
+def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> Graph:
     """The graph of a model's main subgraph; see `planish.compiler.frontend.load`."""
     subgraphs = read_subgraphs(data, path)
     if not subgraphs or not subgraphs[0].outputs:
         raise ModelError(f"{path}: the model has no outputs")
     reader = _Reader(subgraphs[0], path)
-    reader.add_inputs(input_shapes)
+    reader.add_inputs(input_shapes, input_values)
     for position, operator in enumerate(reader.subgraph.operators):
         reader.add_operator(operator, position)
     reader.desk.close()
@@ -41,11 +41,11 @@ class _Reader:
         self.subgraph = subgraph
         self.path = path
         self.graph = Graph(path.stem)
-        self.desk = Desk(path)
+        self.desk = Desk(path, self.graph)
         self.values: dict[int, str | None] = {}
         self.used = {*subgraph.outputs, *(k for o in subgraph.operators for k in o.inputs)}
 
-    def add_inputs(self, input_shapes: Mapping[str, Shape]) -> None:
+    def add_inputs(self, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> None:
         recorded: dict[str, Dims] = {}
         for k in self.subgraph.inputs:
             tensor = self.subgraph.tensors[k]
@@ -54,9 +54,10 @@ class _Reader:
             if tensor.kind not in INPUTS:
                 self.desk.refuse(name, "input", f"of type {tensor.kind}; {', '.join(INPUTS)} would be accepted")
         self.desk.close()
-        shapes = resolve(self.path, recorded, input_shapes)
+        shapes = resolve(self.path, recorded, input_shapes, input_values)
         for k, name in zip(self.subgraph.inputs, recorded):
-            self.graph.add_input(name, TensorType(shapes[name], self.subgraph.tensors[k].type.dtype))
+            type = TensorType(shapes[name], self.subgraph.tensors[k].type.dtype)
+            add(self.graph, self.path, name, type, input_values.get(name))
 
     def add_operator(self, operator: Operator, position: int) -> None:
         name = f"{operator.op.lower()}_{position}"

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..errors import GraphError, Unsupported
+from ..errors import ComputedOperand, GraphError, Unsupported
 from ..ir import Graph, Node, TensorType
 from .op import Op
 
@@ -61,11 +61,14 @@ class SourceNode:
         """The contents of an operand that has to be constant.
 
         Raises:
-            Unsupported: it is computed at run time, or absent.
+            ComputedOperand: it is computed at run time.
+            Unsupported: it is absent.
         """
         array = self.array(index)
         if array is None:
-            raise Unsupported(f"operand {index} ({what}) is computed at run time; it must be constant")
+            if not self.input(index):
+                raise Unsupported(f"operand {index} ({what}) is missing")
+            raise ComputedOperand(f"operand {index} ({what}) is computed at run time; it must be constant", self.input(index))
         return array
 
     def integers(self, index: int, what: str) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 
-from ..errors import GraphError, Unsupported
+from ..errors import ComputedOperand, GraphError, Unsupported
 from ..ir import TensorType
 from .elementwise import Elementwise
 from .importing import OnnxNode, TfliteNode, onnx_op, tflite_op
@@ -190,7 +190,8 @@ def onnx_resize(n: OnnxNode) -> str:
         for a, scale in zip(axes, given.tolist()):
             scales[a], sizes[a] = float(scale), int(np.floor(shape[a] * scale))
     else:
-        raise Unsupported("its scales and sizes are computed at run time; one of them must be constant")
+        computed = next((v for v in n.inputs[1:] if v and n.array(v) is None), "")
+        raise ComputedOperand("its scales and sizes are computed at run time; one of them must be constant", computed)
     crop = [WHOLE] * len(shape)
     if n.attr("coordinate_transformation_mode") == "tf_crop_and_resize":
         roi = n.constant(1, "roi").tolist()

@@ -319,7 +319,12 @@ REFUSALS: dict[str, Refusal] = {
     "shape that conflicts": (
         lambda: ["model.tflite", "--input-shape", "x=1,8,9,3"], ("shape [1,8,9,3] does not fit [1,8,8,3]: dimension 2 is 8",),
     ),
-    "shape of nothing": (lambda: [text("o.onnx", open_onnx()), "--input-shape", "image=1,3,0,8"], ("[1,3,0,8] has an extent below 1",)),
+    "value of no input": (lambda: ["model.tflite", "--input-value", "z=1"], ("model.tflite: no input 'z'; the inputs are 'x'",)),
+    "value of no form": (lambda: ["model.tflite", "--input-value", "x=a"], ("'x=a' is not NAME=1,2,3, NAME=0.5 or NAME=file.npy",)),
+    "value of another shape": (lambda: ["model.tflite", "--input-value", "x=1,2"], ("input 'x': shape [2] does not fit [1,8,8,3]",)),
+    "value and shape": (
+        lambda: ["model.tflite", "--input-value", "x=1,2", "--input-shape", "x=1,8,8,3"], ("input 'x' has both a shape and a value",),
+    ),
     "shape beyond all": (
         lambda: [text("o.onnx", open_onnx()), "--input-shape", "image=1,3,90000000000,8"], ("has more than 2147483647 elements",),
     ),
