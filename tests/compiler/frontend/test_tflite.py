@@ -118,7 +118,7 @@ def test_open_dimensions_need_a_shape(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "shape", "message"),
     [("y", (3, 4), "no input 'y'; the inputs are 'x'"), ("x", (3, 5), "dimension 1 is 4"), ("x", (3,), "1 dimensions"),
-     ("x", (0, 4), "below 1")],
+     ("x", (-1, 4), "below 0")],
 )  # fmt: skip
 def test_shapes_that_do_not_fit(tmp_path: Path, name: str, shape: tuple[int, ...], message: str) -> None:
     path = write(tmp_path, relu_model((1, 4), signature=(-1, 4)))
