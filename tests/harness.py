@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from planish.compiler import driver, memory
+from planish.compiler.frontend import load
 from planish.compiler.ir import Graph, Node, Step, TensorType, evaluate
 from planish.compiler.lower import Schedule, lower
 from planish.compiler.passes.lay_out import lay_out
@@ -111,6 +113,13 @@ def execute(schedule: Schedule, target: Target, feed: dict[str, np.ndarray]) -> 
 def check(case: Case, **options: Any) -> int:
     """Holds every candidate of a case, on every target, against the reference; returns how many were run. Options as `check_graph`'s."""
     return check_graph(*graph_of(case), what=str(case.op), **options)
+
+
+def check_file(path: Path, arrays: Sequence[np.ndarray], **options: Any) -> int:
+    """Holds the kernels of a model in a file against the references of its ops; returns how many were run. Options as `check_graph`'s."""
+    graph = load(path)
+    feed = dict(zip(graph.inputs, arrays, strict=True))
+    return check_graph(graph, feed, **{"targets": [CPU], "candidates": 1, "what": path.stem, **options})
 
 
 def check_graph(graph: Graph, feed: dict[str, np.ndarray], *, targets: Sequence[Target] = TARGETS, precision: str = "f32",

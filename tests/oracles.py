@@ -95,16 +95,20 @@ def onnx_node(
 
 
 def tflite_node(
-    folder: Path, op: str, operands: Sequence[Any], options: Mapping[str, Any], *, dtype: str = "float32", version: int = 1
+    folder: Path, op: str, operands: Sequence[Any], options: Mapping[str, Any], *, dtype: str = "float32", version: int = 1, fed: int = 0
 ) -> tuple[Path, list[np.ndarray]]:
-    """A model of one operator as a file, and what to feed it: floats, truth values; integers and scalars are constants, None is absent."""
+    """A model of one operator as a file, and what to feed it: floats, truth values; integers and scalars are constants, None is absent.
+
+    Args:
+        fed: of so many operands in front, integers are fed too.
+    """
     m, feed, tensors = TfliteWriter(), [], []
     for k, operand in enumerate(operands):
         array = None if operand is None else np.asarray(operand)
         if array is None:
             tensors.append(-1)
-        elif array.dtype.kind in "fb" and array.ndim:
-            feed.append(array.astype(np.float32 if array.dtype.kind == "f" else bool))
+        elif k < fed or (array.dtype.kind in "fb" and array.ndim):
+            feed.append(array.astype({"f": np.float32, "b": bool}.get(array.dtype.kind, array.dtype)))
             tensors.append(m.input(f"x{k}", array.shape, feed[-1].dtype.name))
         else:
             tensors.append(m.constant(array.astype(np.float32 if array.dtype.kind == "f" else np.int32)))

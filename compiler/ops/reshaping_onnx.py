@@ -8,7 +8,6 @@ import numpy as np
 
 from ..errors import Unsupported
 from .conv import TO_NCHW, TO_NHWC
-from .gather import gather
 from .importing import OnnxNode, onnx_op
 from .movement import Broadcast, DepthToSpace, Pad, PadMode, Reshape, SpaceToDepth, Tile, Transpose
 from .op import normal_axis
@@ -136,11 +135,6 @@ def onnx_space_to_depth(n: OnnxNode) -> str:
         return n.emit(Reshape((batch, c * b * b, h // b, w // b)), n.emit(Transpose((0, 1, 3, 5, 2, 4)), blocks))
     op = SpaceToDepth(n.attr("blocksize"))
     return n.emit(Transpose(TO_NCHW), n.emit(op, n.emit(Transpose(TO_NHWC), n.input(0))))
-
-
-@onnx_op("Gather")
-def onnx_gather(n: OnnxNode) -> str:
-    return gather(n, n.input(0), n.input(1), n.attr("axis", 0))
 
 
 @onnx_op("Crop")

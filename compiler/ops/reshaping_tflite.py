@@ -8,7 +8,6 @@ import numpy as np
 
 from ..errors import Unsupported
 from .activation import activate
-from .gather import gather
 from .importing import TfliteNode, tflite_op
 from .movement import Broadcast, DepthToSpace, Pad, PadMode, Reshape, SpaceToDepth, Tile, Transpose
 from .op import normal_axis
@@ -214,16 +213,6 @@ def tflite_reverse(n: TfliteNode) -> str:
     shape = n.shape(0)
     axes = [normal_axis(d, len(shape)) for d in n.integers(1, "axes")]
     return cut(n, n.input(0), {d: extents(shape[d] - 1, -shape[d] - 1, -1, shape[d]) for d in axes})
-
-
-@tflite_op("GATHER")
-def tflite_gather(n: TfliteNode) -> str:
-    return gather(n, n.input(0), n.input(1), n.options.axis, n.options.batch_dims)
-
-
-@tflite_op("EMBEDDING_LOOKUP")
-def tflite_embedding_lookup(n: TfliteNode) -> str:
-    return gather(n, n.input(1), n.input(0), 0)
 
 
 @tflite_op("SHAPE")
