@@ -98,6 +98,8 @@ TABLE: dict[str, Row] = {
     "hard_sigmoid": Row("({0} != {0} ? {0} : fmin(fmax({p0} * {0} + {p1}, 0.0f), 1.0f))", lambda x, a, b: np.clip(a * x + b, 0, 1)),
     "hard_swish": Row("{0} * fmin(fmax({0} + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f)", lambda x: x * np.clip(x + 3, 0, 6) / 6),
     "tanh": Row("tanh({0})", np.tanh),
+    "affine": Row("{p0} * {0} + {p1}", lambda x, a, b: a * x + b),
+    "scaled_tanh": Row("{p0} * tanh({p1} * {0})", lambda x, a, b: a * np.tanh(b * x)),
     "softplus": Row("fmax({0}, 0.0f) + log1p(exp(-fabs({0})))", _softplus),
     "softsign": Row("{0} / (1.0f + fabs({0}))", lambda x: x / (1 + np.abs(x))),
     "mish": Row("{0} * tanh(fmax({0}, 0.0f) + log1p(exp(-fabs({0}))))", lambda x: x * np.tanh(_softplus(x))),

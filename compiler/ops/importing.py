@@ -95,7 +95,7 @@ class SourceNode:
         known = all(a is not None for a, v in zip(arrays, inputs) if v)
         if known and sum(t.nbytes for t in types) < FOLD_LIMIT:
             return tuple(self.add_constant(a) for a in op.reference(*arrays))
-        outputs = tuple(self.graph.fresh(self.outputs[k] if k < len(self.outputs) else self.name) for k in range(len(types)))
+        outputs = tuple(self.graph.fresh("".join(self.outputs[k : k + 1]) or self.name) for k in range(len(types)))
         name = self.graph.fresh(self.name or f"{self.op.lower()}{self.position}")
         self.graph.add_node(Node(name, op, inputs, outputs, position=self.position, sources=(self.name,)))
         return outputs

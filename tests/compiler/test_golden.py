@@ -17,11 +17,13 @@ from planish.compiler.kernel import Kernel, Site
 from planish.compiler.lower import lower
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.conv_transpose import ConvTranspose2D
+from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.gather import Gather
 from planish.compiler.ops.lrn import LocalResponseNorm
 from planish.compiler.ops.matmul import MatMul
 from planish.compiler.ops.movement import Concat, Reshape, Slice, Transpose
 from planish.compiler.ops.pool import Pool2D
+from planish.compiler.ops.recurrent import Recurrence
 from planish.compiler.ops.reduce import Reduce
 from planish.compiler.ops.resize import Resize2D
 from planish.compiler.ops.softmax import Softmax
@@ -85,6 +87,7 @@ def test_passes(model: str, golden: Golden) -> None:
     passes.run(graph, named("cpu"), watch=lambda number, name, after, events: golden(f"passes/{model}/{STAGES[number]}", text.dump(after)))
 
 
+LSTM = Recurrence("lstm", ("z", "r", "h0", "c0"), (Elementwise("sigmoid"), Elementwise("tanh"), Elementwise("tanh")))
 CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     # template: x, op, shapes of its constants; ragged channels
     "conv_depthwise": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1)), groups=17), [(17, 3, 3, 1)]),
@@ -97,6 +100,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "map": ((1, 5, 7, 17), Transpose((0, 3, 1, 2)), []),
     "matmul": ((3, 5, 17), MatMul(), [(3, 17, 8)]),
     "pool": ((1, 9, 11, 17), Pool2D("average", (3, 3), (2, 2), ((1, 1), (1, 1))), []),
+    "recurrent": ((3, 2, 20), LSTM, [(5, 20), (2, 5), (2, 5)]),
     "reduce": ((1, 9, 11, 17), Reduce("mean", (1, 2), True), []),
     "resize": ((1, 5, 7, 17), Resize2D((10, 14), "linear", (2.0, 2.0)), []),
     "softmax": ((3, 17), Softmax(1), []),

@@ -26,7 +26,7 @@ DTYPES = ("float32", "float16", "float64", "int8", "int16", "int32", "int64", "u
 PARAMS: dict[str, Sequence[tuple[float, ...]]] = {
     "clip": [(-1.5, 2.0), (0.0, 6.0), (-np.inf, 1.0)], "leaky_relu": [(0.01,), (-0.5,)], "thresholded_relu": [(1.0,), (-0.5,)],
     "elu": [(1.0,), (0.3,)], "celu": [(1.0,), (0.4,), (-2.0,)], "selu": [(1.6732632, 1.050701)], "hard_sigmoid": [(0.2, 0.5), (1 / 6, 0.5)],
-    "shrink": [(0.5, 0.0), (1.0, 0.25)],
+    "shrink": [(0.5, 0.0), (1.0, 0.25)], "affine": [(-0.5, 2.0)], "scaled_tanh": [(1.7, 0.6)],
 }  # fmt: skip
 OPERANDS = {"where": ("condition", "x", "y"), "shift_left": ("x", "shift"), "shift_right": ("x", "shift"), "sin": ("angle",),
             "cos": ("angle",), "tan": ("angle",)}  # fmt: skip
