@@ -1,9 +1,10 @@
-"""Convolution of images: dense, grouped and depthwise."""
+"""Convolution: dense, grouped and depthwise, over any number of axes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
 from .movement import Reshape, Transpose
 from .op import Op
 from .padding import NO_PADS, Pads, onnx_pads, tflite_pads, window_steps
+from .windows import Windows, rows_product, windows
 
 if TYPE_CHECKING:
     from ..kernel import Kernel, Site
@@ -92,14 +94,72 @@ def biased(n: SourceNode, x: str, bias: str) -> str:
     return n.emit(Elementwise("add"), x, bias) if bias else x
 
 
+def convolved(n: SourceNode, x: str, w: str, stride: Sequence[int], pads: Sequence[tuple[int, int]], dilation: Sequence[int],
+              groups: int, bias: str = "") -> str:
+    """A convolution, and a bias [O] where there is one, over any number of axes: x [N,spatial…,C], w [O,kernel…,C/groups].
+
+    With constant weights it is one of images, whose channels hold what a window sees along the axes before the last two;
+    with computed ones it is a product of all that a window sees.
+    """
+    shape, kernel = n.shape(x), n.shape(w)[1:-1]
+    axes = len(kernel)
+    if len(shape) != axes + 2 or n.shape(w)[-1] * groups != shape[-1] or n.shape(w)[0] % groups:
+        raise Unsupported(f"{n.type(x)} in {groups} groups of channels does not fit weights {n.type(w)}")
+    if axes == 1:
+        x, w = (n.emit(Reshape((s[0], 1, *s[1:])), v) for v, s in ((x, shape), (w, n.shape(w))))
+        y = convolved(n, x, w, (1, *stride), ((0, 0), *pads), (1, *dilation), groups, bias)
+        return n.emit(Reshape((shape[0], *n.shape(y)[2:])), y)
+    image = 2 if n.array(w) is not None else 0
+    try:
+        steps = [window_steps(*of) for of in zip(shape[1:-1], kernel, stride, dilation, pads)]
+    except GraphError as error:
+        raise Unsupported(str(error)) from None
+    slid = range(axes - image)
+    seen = windows(n, x, Windows(
+        kernel=tuple(kernel[d] if d in slid else 1 for d in range(axes)),
+        steps=tuple(steps[d] if d in slid else shape[1 + d] for d in range(axes)),
+        stride=tuple(stride[d] if d in slid else 1 for d in range(axes)),
+        before=tuple(pads[d][0] if d in slid else 0 for d in range(axes)),
+        dilation=tuple(dilation[d] if d in slid else 1 for d in range(axes)),
+        expand=(1,) * axes, groups=groups))
+    if not image:
+        return rows_product(n, seen, w, groups, bias)
+    op = Conv2D((stride[-2], stride[-1]), (pads[-2], pads[-1]), (dilation[-2], dilation[-1]), groups)
+    return over_images(n, op, seen, w, bias)
+
+
+def over_images(n: SourceNode, op: Op, seen: str, w: str, bias: str) -> str:
+    """An op of images, with what windows saw along other axes before rows and columns: seen [N,…,H,W,(groups,k…,c)], w [O,k…,KY,KX,c]."""
+    shape, packed = n.shape(seen), n.shape(w)
+    axes = len(shape) - 4
+    if not axes:
+        return biased(n, n.emit(op, seen, w), bias)
+    w = n.emit(Transpose((0, axes + 1, axes + 2, *range(1, axes + 1), axes + 3)), w)
+    w = n.emit(Reshape((packed[0], *packed[-3:-1], prod(packed[1 : axes + 1]) * packed[-1])), w)
+    y = biased(n, n.emit(op, n.emit(Reshape((prod(shape[: axes + 1]), *shape[axes + 1 :])), seen), w), bias)
+    return n.emit(Reshape((*shape[: axes + 1], *n.shape(y)[1:])), y)
+
+
+def channels_last(n: SourceNode, value: str) -> str:
+    """[N,C,spatial…] as [N,spatial…,C]."""
+    rank = len(n.shape(value))
+    return n.emit(Transpose((0, *range(2, rank), 1)), value)
+
+
+def channels_second(n: SourceNode, value: str) -> str:
+    """[N,spatial…,C] as [N,C,spatial…]."""
+    rank = len(n.shape(value))
+    return n.emit(Transpose((0, rank - 1, *range(1, rank - 1))), value)
+
+
 @tflite_op("CONV_2D")
 def tflite_conv(n: TfliteNode) -> str:
     o = n.options
     stride, dilation = (o.stride_h, o.stride_w), (max(o.dilation_h_factor, 1), max(o.dilation_w_factor, 1))
     x, w = n.shape(0), n.shape(1)
     pads = tflite_pads(o.padding, x, (w[1], w[2]), stride, dilation)
-    y = n.emit(Conv2D(stride, pads, dilation, groups=x[3] // w[3]), n.input(0), weights_of(n, n.input(1)))
-    return activate(n, biased(n, y, n.input(2)), o.fused_activation_function)
+    y = convolved(n, n.input(0), n.input(1), stride, pads, dilation, x[3] // w[3], n.input(2))
+    return activate(n, y, o.fused_activation_function)
 
 
 @tflite_op("DEPTHWISE_CONV_2D")
@@ -108,32 +168,28 @@ def tflite_depthwise(n: TfliteNode) -> str:
     stride, dilation = (o.stride_h, o.stride_w), (max(o.dilation_h_factor, 1), max(o.dilation_w_factor, 1))
     x, w = n.shape(0), n.shape(1)
     pads = tflite_pads(o.padding, x, (w[1], w[2]), stride, dilation)
-    weights = n.emit(Transpose((3, 1, 2, 0)), weights_of(n, n.input(1)))
-    y = n.emit(Conv2D(stride, pads, dilation, groups=x[3]), n.input(0), weights)
-    return activate(n, biased(n, y, n.input(2)), o.fused_activation_function)
+    y = convolved(n, n.input(0), n.emit(Transpose((3, 1, 2, 0)), n.input(1)), stride, pads, dilation, x[3], n.input(2))
+    return activate(n, y, o.fused_activation_function)
+
+
+@tflite_op("CONV_3D")
+def tflite_conv_3d(n: TfliteNode) -> str:
+    """w is [KZ,KY,KX,C/groups,O]."""
+    o, x, w = n.options, n.shape(0), n.shape(1)
+    stride, dilation = (o.stride_d, o.stride_h, o.stride_w), (o.dilation_d_factor, o.dilation_h_factor, o.dilation_w_factor)
+    dilation = tuple(max(d, 1) for d in dilation)
+    pads = tflite_pads(o.padding, x, w[:3], stride, dilation)
+    y = convolved(n, n.input(0), n.emit(Transpose((4, 0, 1, 2, 3)), n.input(1)), stride, pads, dilation, x[4] // w[3], n.input(2))
+    return activate(n, y, o.fused_activation_function)
 
 
 @onnx_op("Conv")
 def onnx_conv(n: OnnxNode) -> str:
-    """Of one or two spatial axes; one is a row of pixels."""
-    x, w = n.input(0), weights_of(n, n.input(1))
-    axes = len(n.shape(x)) - 2
-    if axes not in (1, 2):
-        raise Unsupported(f"a convolution over {axes} spatial axes; 1 and 2 would be accepted")
-    kernel = n.shape(w)[2:]
+    x, w = n.input(0), n.input(1)
+    axes, kernel = len(n.shape(x)) - 2, n.shape(w)[2:]
+    if axes < 1 or len(kernel) != axes:
+        raise Unsupported(f"weights {n.type(w)} for {n.type(x)}; [O,C/group,kernel…] for [N,C,spatial…] would be accepted")
     stride, dilation = n.attr("strides") or [1] * axes, n.attr("dilations") or [1] * axes
     pads = onnx_pads(n, n.shape(x)[2:], kernel, stride, dilation)
-    if axes == 1:
-        x, w = (n.emit(Reshape((*n.shape(v)[:2], 1, n.shape(v)[2])), v) for v in (x, w))
-        stride, dilation, pads = [1, *stride], [1, *dilation], [(0, 0), *pads]
-    op = Conv2D((stride[0], stride[1]), (pads[0], pads[1]), (dilation[0], dilation[1]), int(n.attr("group", 1)))
-    y = n.emit(op, n.emit(Transpose(TO_NHWC), x), n.emit(Transpose(TO_NHWC), w))
-    y = n.emit(Transpose(TO_NCHW), biased(n, y, n.input(2)))
-    shape = n.shape(y)
-    return n.emit(Reshape((shape[0], shape[1], shape[3])), y) if axes == 1 else y
-
-
-def weights_of(n: SourceNode, value: str) -> str:
-    if n.array(value) is None:
-        raise Unsupported("its weights are computed at run time; they must be constant")
-    return value
+    y = convolved(n, channels_last(n, x), channels_last(n, w), stride, pads, dilation, int(n.attr("group", 1)), n.input(2))
+    return channels_second(n, y)

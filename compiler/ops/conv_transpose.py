@@ -1,4 +1,4 @@
-"""Transposed convolution of images: the gradient of a convolution with respect to its input."""
+"""Transposed convolution: the gradient of a convolution with respect to its input."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 from ..errors import GraphError, Unsupported
 from ..ir import TensorType
 from .activation import activate
-from .conv import TO_NCHW, TO_NHWC, biased, weights_of
-from .importing import OnnxNode, TfliteNode, onnx_op, tflite_op
+from .conv import channels_last, channels_second, over_images
+from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
 from .movement import Reshape, Transpose
 from .op import Op
 from .padding import Pair, same_pads
+from .windows import Windows, rows_product, windows
 
 if TYPE_CHECKING:
     from ..kernel import Kernel, Site
@@ -73,30 +74,52 @@ def _transposed_size(extent: int, kernel: int, stride: int, dilation: int, pads:
     return (extent - 1) * stride + (kernel - 1) * dilation + 1 + extra - sum(pads)
 
 
+def conv_transposed(n: SourceNode, x: str, w: str, size: Sequence[int], stride: Sequence[int], before: Sequence[int],
+                    dilation: Sequence[int], groups: int, bias: str = "") -> str:
+    """A transposed convolution, and a bias [O] where there is one, over any number of axes: x [N,spatial…,C], w [O,kernel…,C/groups].
+
+    It is composed as `convolved` composes a convolution, of windows over x with its elements moved apart by the stride.
+    """
+    shape, kernel = n.shape(x), n.shape(w)[1:-1]
+    axes = len(kernel)
+    if len(shape) != axes + 2 or n.shape(w)[-1] * groups != shape[-1] or n.shape(w)[0] % groups:
+        raise Unsupported(f"a transposed convolution of {n.type(x)} in {groups} groups does not fit weights {n.type(w)}")
+    if axes == 1:
+        x, w = (n.emit(Reshape((s[0], 1, *s[1:])), v) for v, s in ((x, shape), (w, n.shape(w))))
+        y = conv_transposed(n, x, w, (1, *size), (1, *stride), (0, *before), (1, *dilation), groups, bias)
+        return n.emit(Reshape((shape[0], *n.shape(y)[2:])), y)
+    image = 2 if n.array(w) is not None else 0
+    slid = range(axes - image)
+    seen = windows(n, x, Windows(
+        kernel=tuple(kernel[d] if d in slid else 1 for d in range(axes)),
+        steps=tuple(size[d] if d in slid else shape[1 + d] for d in range(axes)),
+        stride=(1,) * axes,
+        before=tuple(-before[d] if d in slid else 0 for d in range(axes)),
+        dilation=tuple(-dilation[d] if d in slid else 1 for d in range(axes)),
+        expand=tuple(stride[d] if d in slid else 1 for d in range(axes)), groups=groups))
+    if not image:
+        return rows_product(n, seen, w, groups, bias)
+    pads = ((before[-2], 0), (before[-1], 0))
+    op = ConvTranspose2D((size[-2], size[-1]), (stride[-2], stride[-1]), pads, (dilation[-2], dilation[-1]), groups)
+    return over_images(n, op, seen, w, bias)
+
+
 @onnx_op("ConvTranspose")
 def onnx_conv_transpose(n: OnnxNode) -> str:
-    """Of one or two spatial axes; w is [C,O/groups,KY,KX]."""
-    x, w = n.input(0), weights_of(n, n.input(1))
-    axes = len(n.shape(x)) - 2
-    if axes not in (1, 2):
-        raise Unsupported(f"a transposed convolution over {axes} spatial axes; 1 and 2 would be accepted")
+    """w is [C,O/groups,kernel…]."""
+    x, w = n.input(0), n.input(1)
+    axes, groups = len(n.shape(x)) - 2, int(n.attr("group", 1))
+    c, per_out, *kernel = n.shape(w)
+    if axes < 1 or len(kernel) != axes or c != n.shape(x)[1] or c % groups:
+        raise Unsupported(f"a transposed convolution of {n.type(x)} in {groups} groups does not fit weights {n.type(w)}")
     stride, dilation = list(n.attr("strides") or [1] * axes), list(n.attr("dilations") or [1] * axes)
     extra = list(n.attr("output_padding") or [0] * axes)
-    kernel, spatial = n.shape(w)[2:], n.shape(x)[2:]
-    pads, size = _onnx_size(n, spatial, kernel, stride, dilation, extra)
-    if axes == 1:
-        x, w = (n.emit(Reshape((*n.shape(v)[:2], 1, n.shape(v)[2])), v) for v in (x, w))
-        stride, dilation, pads, size = [1, *stride], [1, *dilation], [(0, 0), *pads], [1, *size]
-    groups = int(n.attr("group", 1))
-    weights = n.array(w)
-    assert weights is not None
-    c, per_out, ky, kx = weights.shape
-    packed = weights.reshape(groups, c // groups, per_out, ky, kx).transpose(0, 2, 3, 4, 1).reshape(groups * per_out, ky, kx, c // groups)
-    op = ConvTranspose2D((size[0], size[1]), (stride[0], stride[1]), (pads[0], pads[1]), (dilation[0], dilation[1]), groups)
-    y = n.emit(op, n.emit(Transpose(TO_NHWC), x), n.add_constant(np.ascontiguousarray(packed)))
-    y = n.emit(Transpose(TO_NCHW), biased(n, y, n.input(2)))
-    shape = n.shape(y)
-    return n.emit(Reshape((shape[0], shape[1], shape[3])), y) if axes == 1 else y
+    pads, size = _onnx_size(n, n.shape(x)[2:], kernel, stride, dilation, extra)
+    apart = n.emit(Reshape((groups, c // groups, per_out, *kernel)), w)
+    turned = n.emit(Transpose((0, 2, *range(3, axes + 3), 1)), apart)
+    packed = n.emit(Reshape((groups * per_out, *kernel, c // groups)), turned)
+    before = [first for first, _ in pads]
+    return channels_second(n, conv_transposed(n, channels_last(n, x), packed, size, stride, before, dilation, groups, n.input(2)))
 
 
 def _onnx_size(n: OnnxNode, spatial: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int],
@@ -140,10 +163,18 @@ def mediapipe_transpose_conv(n: TfliteNode) -> str:
     return _tflite(n, n.input(0), n.input(1), n.input(2), (size[0], size[1]), (stride_h, stride_w), "SAME" if same else "VALID")
 
 
-def _tflite(n: TfliteNode, x: str, w: str, bias: str, size: Pair, stride: Pair, padding: str) -> str:
-    kernel = n.shape(weights_of(n, w))[1:3]
-    pads = [same_pads(size[d], kernel[d], stride[d]) if padding == "SAME" else (0, 0) for d in (0, 1)]
-    y = n.emit(ConvTranspose2D(size, stride, (pads[0], pads[1])), x, w)
-    return biased(n, y, bias)
+@tflite_op("CONV_3D_TRANSPOSE")
+def tflite_conv_3d_transpose(n: TfliteNode) -> str:
+    """Operands: output shape, w [KZ,KY,KX,O,C], x, and perhaps a bias."""
+    o, size = n.options, n.integers(0, "the output shape")[1:-1]
+    stride, dilation = (o.stride_d, o.stride_h, o.stride_w), (o.dilation_d_factor, o.dilation_h_factor, o.dilation_w_factor)
+    w = n.emit(Transpose((3, 0, 1, 2, 4)), n.input(1))
+    y = _tflite(n, n.input(2), w, n.input(3), size, stride, o.padding, tuple(max(d, 1) for d in dilation))
+    return activate(n, y, o.fused_activation_function)
 
 
+def _tflite(n: TfliteNode, x: str, w: str, bias: str, size: Sequence[int], stride: Sequence[int], padding: str,
+            dilation: Sequence[int] = (1, 1)) -> str:
+    kernel = n.shape(w)[1:-1]
+    before = [same_pads(*of)[0] if padding == "SAME" else 0 for of in zip(size, kernel, stride, dilation)]
+    return conv_transposed(n, x, w, size, stride, before, dilation, 1, bias)

@@ -32,13 +32,15 @@ def same_pads(extent: int, kernel: int, stride: int, dilation: int = 1, lower: b
     return (large, small) if lower else (small, large)
 
 
-def tflite_pads(padding: str, shape: Sequence[int], kernel: Pair, stride: Pair, dilation: Pair = (1, 1)) -> Pads:
-    """Of an NHWC image under TFLite's SAME or VALID."""
+def tflite_pads(padding: str, shape: Sequence[int], kernel: Sequence[int], stride: Sequence[int],
+                dilation: Sequence[int] = ()) -> list[Pair]:
+    """Of the spatial axes of [N,spatial…,C] under TFLite's SAME or VALID."""
     if padding == "VALID":
-        return NO_PADS
+        return [(0, 0)] * len(kernel)
     if padding != "SAME":
         raise Unsupported(f"padding {padding}; SAME and VALID would be accepted")
-    return (same_pads(shape[1], kernel[0], stride[0], dilation[0]), same_pads(shape[2], kernel[1], stride[1], dilation[1]))
+    dilation = dilation or [1] * len(kernel)
+    return [same_pads(*of) for of in zip(shape[1:-1], kernel, stride, dilation)]
 
 
 def onnx_pads(n: OnnxNode, spatial: Sequence[int], kernel: Sequence[int], stride: Sequence[int], dilation: Sequence[int]) -> list[Pair]:

@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import ceil
-from typing import TYPE_CHECKING, ClassVar, Literal
+from math import ceil, prod
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from ..errors import GraphError, Unsupported
 from ..ir import TensorType
 from .activation import activate
+from .conv import channels_last, channels_second
 from .elementwise import Elementwise
-from .importing import OnnxNode, TfliteNode, onnx_op, tflite_op
-from .movement import Reshape, Transpose
+from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
+from .movement import Reshape
 from .op import Op
 from .padding import NO_PADS, Pads, Pair, onnx_pads, tflite_pads, window_steps
 from .reduce import Reduce
 
 if TYPE_CHECKING:
     from ..kernel import Kernel, Site
-
-TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 
 
 @dataclass(frozen=True)
@@ -119,36 +118,50 @@ def _lowest(dtype: np.dtype) -> float:
     return -np.inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
 
 
+def pooled(n: SourceNode, x: str, kind: Literal["max", "average"], kernel: Sequence[int], stride: Sequence[int], pads: Sequence[Pair],
+           dilation: Sequence[int], counted: Sequence[Pair]) -> str:
+    """A pooling of x [N,spatial…,C] over any number of axes: of images, and then along the axes before rows and columns, one by one."""
+    axes, lead = len(kernel), len(kernel) - 2
+    window = [list(v) for v in zip(kernel, stride, pads, dilation, counted)]
+    if axes == 1:
+        window.insert(0, [1, 1, (0, 0), 1, (0, 0)])
+    shape = n.shape(x)
+    image = n.emit(Reshape((prod(shape[: max(lead, 0) + 1]), *([1] if axes == 1 else []), *shape[max(lead, 0) + 1 :])), x)
+    y = n.emit(_pool(kind, *window[-2:]), image)
+    shape = (*shape[: max(lead, 0) + 1], *n.shape(y)[2 if axes == 1 else 1 :])
+    for d in range(lead):
+        rows = n.emit(Reshape((prod(shape[: d + 1]), shape[d + 1], prod(shape[d + 2 : -1]), shape[-1])), y)
+        y = n.emit(_pool(kind, window[d], [1, 1, (0, 0), 1, (0, 0)]), rows)
+        shape = (*shape[: d + 1], n.shape(y)[1], *shape[d + 2 :])
+    return n.emit(Reshape(shape), y)
+
+
+def _pool(kind: Literal["max", "average"], rows: Sequence[Any], columns: Sequence[Any]) -> Pool2D:
+    """From (kernel, stride, padding, dilation, counted padding) of both axes."""
+    kernel, stride, pads, dilation, counted = ((a, b) for a, b in zip(rows, columns))
+    return Pool2D(kind, kernel, stride, pads, dilation, counted)
+
+
 @onnx_op("MaxPool", "AveragePool", "LpPool")
 def onnx_pool(n: OnnxNode) -> str:
-    """Of one or two spatial axes; one is a row of pixels. LpPool is a power of an average."""
+    """LpPool is a power of an average."""
     if len(n.outputs) > 1 and n.outputs[1]:
         raise Unsupported("the indices of the maxima are not computed; a single output would be accepted")
-    x, axes = n.input(0), len(n.shape(0)) - 2
-    if axes not in (1, 2):
-        raise Unsupported(f"a pooling over {axes} spatial axes; 1 and 2 would be accepted")
+    x, axes = channels_last(n, n.input(0)), len(n.shape(0)) - 2
     kernel = [int(k) for k in n.attr("kernel_shape")]
+    if axes < 1 or len(kernel) != axes:
+        raise Unsupported(f"a window of {kernel} over {n.type(0)}; as many extents as there are spatial axes would be accepted")
     stride, dilation = n.attr("strides") or [1] * axes, n.attr("dilations") or [1] * axes
     spatial = n.shape(0)[2:]
     pads = onnx_pads(n, spatial, kernel, stride, dilation)
     counted = pads if n.attr("count_include_pad", 0) else [(0, 0)] * axes
     if n.attr("ceil_mode", 0) and n.attr("auto_pad", "NOTSET") in ("NOTSET", b"NOTSET"):
         pads = [_ceiled(*of) for of in zip(spatial, kernel, stride, dilation, pads)]
-    if axes == 1:
-        x = n.emit(Reshape((*n.shape(x)[:2], 1, n.shape(x)[2])), x)
-        kernel, stride, dilation = [1, *kernel], [1, *stride], [1, *dilation]
-        pads, counted = [(0, 0), *pads], [(0, 0), *counted]
-    window = {"kernel": tuple(kernel), "stride": tuple(stride), "dilation": tuple(dilation), "pads": tuple(pads)}
-    x = n.emit(Transpose(TO_NHWC), x)
     if n.op == "LpPool":
-        y = _lp(n, x, Pool2D("average", **window, counted=window["pads"]), int(n.attr("p", 2)))
-    elif n.op == "MaxPool":
-        y = n.emit(Pool2D("max", **window), x)
+        y = _lp(n, x, int(n.attr("p", 2)), prod(kernel), lambda v: pooled(n, v, "average", kernel, stride, pads, dilation, pads))
     else:
-        y = n.emit(Pool2D("average", **window, counted=(counted[0], counted[1])), x)
-    y = n.emit(Transpose(TO_NCHW), y)
-    shape = n.shape(y)
-    return n.emit(Reshape((shape[0], shape[1], shape[3])), y) if axes == 1 else y
+        y = pooled(n, x, "max" if n.op == "MaxPool" else "average", kernel, stride, pads, dilation, counted)
+    return channels_second(n, y)
 
 
 def _ceiled(extent: int, kernel: int, stride: int, dilation: int, pads: Pair) -> Pair:
@@ -160,12 +173,11 @@ def _ceiled(extent: int, kernel: int, stride: int, dilation: int, pads: Pair) ->
     return pads[0], max((steps - 1) * stride + reach - extent - pads[0], pads[1])
 
 
-def _lp(n: OnnxNode, x: str, average: Pool2D, p: int) -> str:
+def _lp(n: OnnxNode, x: str, p: int, taps: int, average: Callable[[str], str]) -> str:
     """(sum of |x|^p)^(1/p): a sum is an average that counts its padding, times the taps."""
     magnitude = n.emit(Elementwise("abs"), x)
     powers = n.emit(Elementwise("square"), x) if p == 2 else n.emit(Elementwise("pow"), magnitude, n.scalar(p, x))
-    mean = n.emit(average, magnitude if p == 1 else powers)
-    total = n.emit(Elementwise("mul"), mean, n.scalar(average.kernel[0] * average.kernel[1], x))
+    total = n.emit(Elementwise("mul"), average(magnitude if p == 1 else powers), n.scalar(taps, x))
     if p == 2:
         return n.emit(Elementwise("sqrt"), total)
     return total if p == 1 else n.emit(Elementwise("pow"), total, n.scalar(1 / p, x))
@@ -191,7 +203,8 @@ def tflite_pool(n: TfliteNode) -> str:
     o = n.options
     kernel, stride = (o.filter_height, o.filter_width), (o.stride_h, o.stride_w)
     kind: Literal["max", "average"] = "max" if n.op == "MAX_POOL_2D" else "average"
-    op = Pool2D(kind, kernel, stride, tflite_pads(o.padding, n.shape(0), kernel, stride))
+    pads = tflite_pads(o.padding, n.shape(0), kernel, stride)
+    op = Pool2D(kind, kernel, stride, (pads[0], pads[1]))
     x = n.input(0)
     y = n.emit(op, n.emit(Elementwise("square"), x) if n.op == "L2_POOL_2D" else x)
     y = n.emit(Elementwise("sqrt"), y) if n.op == "L2_POOL_2D" else y

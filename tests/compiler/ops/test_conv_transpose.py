@@ -111,6 +111,8 @@ ONNX = [
     ((1, 3, 4, 5), (3, 2, 3, 3), {"strides": [3, 2], "output_shape": [13, 12], "output_padding": [1, 1]}),
     ((2, 3, 7), (3, 4, 3), {"strides": [2], "pads": [1, 0], "output_padding": [1]}),
     ((1, 3, 7), (3, 4, 3), {"strides": [2], "output_shape": [14]}),
+    ((1, 3, 3, 4, 2), (3, 2, 3, 2, 2), {"strides": [2, 1, 2], "pads": [1, 0, 0, 0, 1, 1], "output_padding": [1, 0, 1]}),
+    ((2, 4, 3, 2, 3), (4, 2, 2, 3, 3), {"group": 2, "dilations": [2, 1, 2], "strides": [1, 2, 1]}),
 ]
 
 
@@ -118,25 +120,25 @@ ONNX = [
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize(("x", "w", "attributes"), ONNX)
 def test_onnx(tmp_path: Path, x: tuple[int, ...], w: tuple[int, ...], attributes: dict[str, Any], bias: bool, opset: int) -> None:
-    arrays = floats(x, w, (w[1] * attributes.get("group", 1),))
-    path = onnx_node(tmp_path, "ConvTranspose", arrays[:1], arrays[1 : 3 if bias else 2], opset=opset, **attributes)
-    same(evaluated(path, arrays[:1]), ort(path, arrays[:1]))
+    """With weights and bias that are constant, and that the user feeds."""
+    arrays = floats(x, w, (w[1] * attributes.get("group", 1),))[: 3 if bias else 2]
+    for fed in (1, len(arrays)):
+        path = onnx_node(tmp_path, "ConvTranspose", arrays[:fed], arrays[fed:], opset=opset, **attributes)
+        same(evaluated(path, arrays[:fed]), ort(path, arrays[:fed]), 2e-5)
 
 
 def test_onnx_refused(tmp_path: Path) -> None:
     x, w = floats((1, 3, 4, 5), (3, 2, 3, 3))
-    for inputs, constants, reason in [
-        ([x, w], [], "weights are computed at run time; they must be constant"),
-        ([x[..., None]], [w[..., None]], "over 3 spatial axes; 1 and 2 would be accepted"),
-        ([x], [w[:2]], "does not fit weights"),
-    ]:
-        with pytest.raises(UnsupportedError, match=reason):
-            load(onnx_node(tmp_path, "ConvTranspose", inputs, constants))
+    for weights in (w[:2], w[0], w[..., 0]):
+        with pytest.raises(UnsupportedError, match="does not fit weights"):
+            load(onnx_node(tmp_path, "ConvTranspose", [x], [weights]))
 
 
-def tflite_model(size: tuple[int, ...], w: np.ndarray, bias: np.ndarray | None, **options: Any) -> TfliteWriter:
+def tflite_model(size: tuple[int, ...], w: np.ndarray, bias: np.ndarray | None, *, computed: bool = False, **options: Any) -> TfliteWriter:
+    """TRANSPOSE_CONV of x [2,4,5,C]; `computed` weights are fed, before x."""
     m = TfliteWriter()
-    operands = [m.constant(np.array(size, np.int32)), m.constant(w), m.input("x", (2, 4, 5, w.shape[3]), "float32")]
+    weights = m.input("w", w.shape, "float32") if computed else m.constant(w)
+    operands = [m.constant(np.array(size, np.int32)), weights, m.input("x", (2, 4, 5, w.shape[3]), "float32")]
     if bias is not None:
         operands.append(m.constant(bias))
     version = 4 if options.get("fused_activation_function") else 3
@@ -155,6 +157,27 @@ def test_tflite(tmp_path: Path, size: Any, padding: str, stride: tuple[int, int]
     x, w, b = floats((2, 4, 5, 3), (6, 3, 3, 3), (6,))
     model = tflite_model((2, *size, 6), w, b if bias else None, padding=padding, stride_h=stride[0], stride_w=stride[1], **fused)
     path = write(tmp_path, model)
+    same(evaluated(path, [x]), litert(path, [x]))
+
+
+def test_tflite_with_computed_weights(tmp_path: Path) -> None:
+    x, w, b = floats((2, 4, 5, 3), (6, 3, 3, 3), (6,))
+    path = write(tmp_path, tflite_model((2, 8, 10, 6), w, b, computed=True, padding="SAME", stride_h=2, stride_w=2))
+    same(evaluated(path, [w, x]), litert(path, [w, x]))
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(("size", "padding", "stride"), [((6, 4, 6), "SAME", (2, 1, 2)), ((7, 6, 7), "VALID", (2, 1, 2)),
+                                                         ((4, 6, 5), "VALID", (1, 1, 1))])
+def test_tflite_3d(tmp_path: Path, size: tuple[int, ...], padding: str, stride: tuple[int, ...], bias: bool) -> None:
+    x, w, b = floats((2, 3, 4, 3, 5), (2, 3, 3, 4, 5), (4,))
+    m = TfliteWriter()
+    operands = [m.constant(np.array((2, *size, 4), np.int32)), m.constant(w), m.input("x", x.shape, "float32")]
+    if bias:
+        operands.append(m.constant(b))
+    options = {f"stride_{d}": s for d, s in zip("dhw", stride)} | {f"dilation_{d}_factor": 1 for d in "dhw"} | {"padding": padding}
+    m.output(m.op("CONV_3D_TRANSPOSE", operands, options, shape=(2, *size, 4)))
+    path = write(tmp_path, m)
     same(evaluated(path, [x]), litert(path, [x]))
 
 

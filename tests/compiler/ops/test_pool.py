@@ -14,7 +14,7 @@ from planish.compiler.ir import Step, TensorType
 from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.movement import Slice, Transpose
 from planish.compiler.ops.pool import Pool2D
-from tests.harness import CPU, GPU, Case, check, floats
+from tests.harness import CPU, GPU, Case, check, check_graph, floats
 from tests.oracles import evaluated, litert, onnx_node, ort, same, tflite_node
 
 ONE = ((1, 1), (1, 1))
@@ -92,6 +92,15 @@ def test_a_window_that_sees_nothing_is_refused() -> None:
         Pool2D("max", (4, 1)).infer(x)
 
 
+@KERNELS
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
+def test_three_axes(tmp_path: Path, op: str) -> None:
+    shape, attributes = ONNX[9]
+    x = floats(shape)
+    graph = load(onnx_node(tmp_path, op, x, **attributes))
+    assert check_graph(graph, dict(zip(graph.inputs, x)), candidates=2) >= 3
+
+
 # -- importers
 
 ONNX = [
@@ -105,11 +114,15 @@ ONNX = [
     ((1, 2, 9, 8), {"kernel_shape": [4, 2], "strides": [2, 3], "auto_pad": "SAME_LOWER"}),
     ((1, 2, 9, 8), {"kernel_shape": [4, 2], "strides": [2, 3], "auto_pad": "VALID"}),
     ((2, 3, 9), {"kernel_shape": [4], "strides": [3], "pads": [2, 1]}),
+    ((2, 3, 5, 6, 7), {"kernel_shape": [3, 2, 2], "strides": [2, 1, 3], "pads": [1, 0, 1, 0, 1, 1]}),
+    ((1, 2, 4, 6, 5), {"kernel_shape": [3, 2, 2], "strides": [2, 2, 3], "ceil_mode": 1}),
+    ((1, 2, 4, 6, 5), {"kernel_shape": [2, 3, 2], "strides": [1, 2, 2], "auto_pad": "SAME_LOWER"}),
 ]
 DILATED = [
     ((1, 2, 9, 11), {"kernel_shape": [2, 3], "dilations": [3, 2]}),
     ((1, 2, 9, 11), {"kernel_shape": [3, 3], "dilations": [2, 3], "strides": [2, 2], "pads": [2, 1, 0, 2], "ceil_mode": 1}),
     ((1, 2, 12), {"kernel_shape": [3], "dilations": [4], "pads": [1, 1]}),
+    ((1, 2, 7, 5, 6), {"kernel_shape": [2, 2, 3], "dilations": [3, 1, 2], "pads": [1, 0, 1, 1, 0, 1]}),
 ]
 
 
@@ -136,7 +149,7 @@ def test_onnx_average(tmp_path: Path, opset: int, shape: tuple[int, ...], attrib
 
 
 @pytest.mark.parametrize("p", [1, 2, 3])
-@pytest.mark.parametrize(("shape", "attributes"), [ONNX[1], ONNX[5], ONNX[8]])
+@pytest.mark.parametrize(("shape", "attributes"), [ONNX[1], ONNX[5], ONNX[8], ONNX[9]])
 def test_onnx_lp(tmp_path: Path, shape: tuple[int, ...], attributes: dict[str, Any], p: int) -> None:
     check_onnx(tmp_path, "LpPool", shape, 18, {**attributes, "p": p})
 
@@ -150,7 +163,7 @@ def test_onnx_global(tmp_path: Path, op: str, shape: tuple[int, ...]) -> None:
 @pytest.mark.parametrize(
     ("op", "shape", "attributes", "reason"),
     [
-        ("MaxPool", (1, 2, 4, 4, 4), {"kernel_shape": [2, 2, 2]}, "over 3 spatial axes; 1 and 2 would be accepted"),
+        ("MaxPool", (1, 2, 4, 4, 4), {"kernel_shape": [2, 2]}, "as many extents as there are spatial axes would be accepted"),
         ("AveragePool", (1, 2, 4, 4), {"kernel_shape": [5, 2]}, "does not fit 4 padded by"),
     ],
 )
