@@ -2,8 +2,11 @@
 
 from . import (
     activation,
+    bitcast,
     conv,
     conv_transpose,
+    det,
+    einsum,
     elementwise,
     gather,
     lrn,
@@ -21,8 +24,11 @@ from . import (
 
 __all__ = [
     "activation",
+    "bitcast",
     "conv",
     "conv_transpose",
+    "det",
+    "einsum",
     "elementwise",
     "gather",
     "lrn",

@@ -54,7 +54,7 @@ def activate(n: SourceNode, value: str, name: str) -> str:
 @onnx_op("Pow")
 @tflite_op("POW")
 def power(n: SourceNode) -> str:
-    """In the type of the base; an integer to an integer power is multiplied out."""
+    """In the type of the base; an integer to one constant integer power is multiplied out."""
     x, y = n.input(0), n.input(1)
     base, exponent = n.type(x).dtype, n.type(y).dtype
     if base.kind == "f" or exponent.kind == "f":
@@ -64,7 +64,7 @@ def power(n: SourceNode) -> str:
         return result if base == wide else n.emit(Cast(base), result)
     times = n.array(y)
     if times is None or times.size != 1 or times.item() < 0:
-        raise Unsupported("integers to a power that is not one constant; 0, 1, 2, … would be accepted")
+        return _integer_power(n, x, y)
     shape, left = np.broadcast_shapes(n.shape(x), times.shape), int(times.item())
     result = n.add_constant(np.ones((), base))
     while left:
@@ -73,6 +73,33 @@ def power(n: SourceNode) -> str:
         left //= 2
         x = n.emit(Elementwise("mul"), x, x) if left else x
     return n.emit(Broadcast(shape), result) if n.shape(result) != shape else result
+
+
+def _integer_power(n: SourceNode, x: str, y: str) -> str:
+    """Squares multiplied by the bits of the exponents; of a negative one, the inverse cut towards zero: 1, -1 or 0.
+
+    Of exponents above 63 only whether they are odd counts, which is all that shows unless the result overflows.
+    """
+    base = n.type(x).dtype
+    exponent = y if n.type(y).dtype == base else n.emit(Cast(base), y)
+    one = n.add_constant(np.ones((), base))
+    odd = n.emit(Elementwise("bitwise_and"), exponent, one)
+    if base.kind == "i":
+        zero = n.add_constant(np.zeros((), base))
+        negative = n.emit(Elementwise("less"), exponent, zero)
+        inverse = n.emit(Elementwise("div"), one, x)
+        x = n.emit(Elementwise("where"), negative, inverse, x)
+        exponent = n.emit(Elementwise("where"), negative, odd, exponent)
+    high = n.emit(Elementwise("greater"), exponent, n.add_constant(np.full((), 63, base)))
+    exponent = n.emit(Elementwise("where"), high, n.emit(Elementwise("bitwise_or"), odd, n.add_constant(np.full((), 62, base))), exponent)
+    result = ""
+    for k in range(6):
+        set_ = n.emit(Elementwise("bitwise_and"), exponent, n.add_constant(np.full((), 1 << k, base)))
+        wanted = n.emit(Elementwise("not_equal"), set_, n.add_constant(np.zeros((), base)))
+        factor = n.emit(Elementwise("where"), wanted, x, one)
+        result = n.emit(Elementwise("mul"), result, factor) if result else factor
+        x = n.emit(Elementwise("mul"), x, x) if k < 5 else x
+    return result
 
 
 @onnx_op(*ONNX_NAMES)
@@ -159,7 +186,7 @@ def onnx_dropout(n: OnnxNode) -> tuple[str, ...]:
     """Drops nothing; the mask, where it is wanted, says so."""
     training = n.array(2) if n.input(2) else np.array(False)
     if training is None or training.item():
-        raise Unsupported("training_mode is computed at run time, or true; false would be accepted")
+        raise Unsupported("training_mode is computed at run time, or true, which drops at random; false would be accepted")
     y = n.emit(Elementwise("identity"), n.input(0))
     mask = np.ones(n.shape(y), bool if n.opset >= 10 else n.type(y).dtype)
     return (y, n.add_constant(mask)) if len(n.outputs) > 1 else (y,)

@@ -15,9 +15,11 @@ from planish.compiler import frontend, passes, render, text
 from planish.compiler.ir import Graph
 from planish.compiler.kernel import Kernel, Site
 from planish.compiler.lower import lower
+from planish.compiler.ops.bitcast import BitCast
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.conv_transpose import ConvTranspose2D
 from planish.compiler.ops.elementwise import Elementwise
+from planish.compiler.ops.det import Det
 from planish.compiler.ops.gather import Gather
 from planish.compiler.ops.lrn import LocalResponseNorm
 from planish.compiler.ops.matmul import MatMul
@@ -90,11 +92,13 @@ def test_passes(model: str, golden: Golden) -> None:
 LSTM = Recurrence("lstm", ("z", "r", "h0", "c0"), (Elementwise("sigmoid"), Elementwise("tanh"), Elementwise("tanh")))
 CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     # template: x, op, shapes of its constants; ragged channels
+    "bitcast": ((1, 5, 7, 17), BitCast(np.dtype(np.float32)), []),
     "conv_depthwise": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1)), groups=17), [(17, 3, 3, 1)]),
     "conv_direct": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1))), [(33, 3, 3, 17)]),
     "conv_first": ((1, 9, 11, 3), Conv2D((2, 2), ((1, 1), (1, 1))), [(17, 3, 3, 3)]),
     "conv_pointwise": ((1, 9, 11, 17), Conv2D(), [(33, 1, 1, 17)]),
     "conv_transposed": ((1, 5, 6, 17), ConvTranspose2D((10, 12), (2, 2), ((0, 1), (0, 1))), [(5, 3, 3, 17)]),
+    "det": ((3, 5, 5), Det(), []),
     "gather": ((7, 17), Gather(0), [(3,)]),
     "lrn": ((1, 5, 7, 17), LocalResponseNorm(2, 2, 1e-4, 0.75, 1.0), []),
     "map": ((1, 5, 7, 17), Transpose((0, 3, 1, 2)), []),

@@ -37,8 +37,8 @@ MODULES = {"And": "and_", "Not": "not_", "Or": "or_", "GreaterOrEqual": "greater
 
 
 def accepted(case: Any) -> bool:
-    """Whether it is one node, its types are numpy's, and it is not refused: sequences, training, integers to computed powers."""
-    refused = ("test_identity_sequence", "test_identity_opt", "test_pow_types_int64_int64", "test_pow_types_int32_int32")
+    """Whether it is one node, its types are numpy's, and it is not refused: sequences, training."""
+    refused = ("test_identity_sequence", "test_identity_opt")
     if len(case.model.graph.node) > 1 or case.name in refused:
         return False
     arrays = [np.asarray(a) for part in case.data_sets[0] for a in part]
@@ -185,6 +185,21 @@ def test_integers_to_constant_powers(tmp_path: Path, exponent: int) -> None:
     check_onnx(tmp_path, "Pow", [small], 15, [np.array([[[exponent]]], np.int32)])
 
 
+@pytest.mark.parametrize("dtype", [np.int32, np.int64, np.uint32])
+def test_integers_to_computed_powers(tmp_path: Path, dtype: Any) -> None:
+    base = np.array([0, 1, 2, 3, 5, 7, 1, 2, 3, -1, -1, -2], np.int64).astype(dtype)
+    times = np.array([3, 70, 31, 20, 0, 11, 64, 0, 1, 101, 90, 7], np.int64).astype(dtype)
+    path = onnx_node(tmp_path, "Pow", [base, times], opset=15)
+    with np.errstate(over="ignore"):
+        keep = times < 64 if dtype == np.uint32 else np.ones(12, bool)
+        same([evaluated(path, [base, times])[0][keep]], [np.power(base, times)[keep]])
+
+
+def test_integers_to_negative_powers(tmp_path: Path) -> None:
+    base, times = np.array([1, -1, -1, 2, -3], np.int32), np.array([-3, -3, -2, -1, -1], np.int32)
+    same(evaluated(onnx_node(tmp_path, "Pow", [base, times], opset=15), [base, times]), [np.array([1, -1, 1, 0, 0], np.int32)])
+
+
 def test_the_mask_of_a_dropout(tmp_path: Path) -> None:
     model = onnx_model([helper.make_node("Dropout", ["x"], ["y", "mask"])], {"x": (np.float32, X.shape)}, ["y", "mask"], opset=13)
     model.graph.output[1].type.tensor_type.elem_type = 9
@@ -193,7 +208,6 @@ def test_the_mask_of_a_dropout(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("op", "arrays", "constants", "opset", "reason"), [
-    ("Pow", [INT, DIVISOR], [], 15, "integers to a power"),
     ("Dropout", [X], [np.array(0.5, np.float32), np.array(True)], 13, "training_mode"),
     ("Exp", [INT], [], 13, "exp of int32; floats would be accepted"),
 ])  # fmt: skip
