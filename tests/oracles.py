@@ -82,24 +82,29 @@ def ort(path: Path, arrays: Arrays) -> list[np.ndarray]:
 
 
 def onnx_node(
-    folder: Path, op: str, inputs: Arrays, constants: Sequence[np.ndarray | None] = (), *, opset: int = 18, **attributes: Any
+    folder: Path, op: str, inputs: Arrays, constants: Sequence[np.ndarray | None] = (), *, opset: int = 18, outputs: int = 1,
+    **attributes: Any,
 ) -> Path:
-    """A model of one node as a file: operands x0, x1, … that are fed, then constants; None is an absent one."""
+    """A model of one node as a file: operands x0, x1, … that are fed, then constants; None is an absent one. Results are y, y1, …."""
     feeds = {f"x{k}": (a.dtype, a.shape) for k, a in enumerate(inputs)}
     held = {f"c{k}": a for k, a in enumerate(constants) if a is not None}
     names = [*feeds, *(f"c{k}" if a is not None else "" for k, a in enumerate(constants))]
-    node = helper.make_node(op, names, ["y"], **attributes)
-    model = onnx_model([node], feeds, ["y"], held, opset)
-    model.graph.output[0].ClearField("type")
+    results = [f"y{k or ''}" for k in range(outputs)]
+    node = helper.make_node(op, names, results, **attributes)
+    model = onnx_model([node], feeds, results, held, opset)
+    for output in model.graph.output:
+        output.ClearField("type")
     return write(folder, model)
 
 
 def tflite_node(
-    folder: Path, op: str, operands: Sequence[Any], options: Mapping[str, Any], *, dtype: str = "float32", version: int = 1, fed: int = 0
+    folder: Path, op: str, operands: Sequence[Any], options: Mapping[str, Any], *, dtype: str | Sequence[str] = "float32", version: int = 1,
+    fed: int = 0,
 ) -> tuple[Path, list[np.ndarray]]:
     """A model of one operator as a file, and what to feed it: floats, truth values; integers and scalars are constants, None is absent.
 
     Args:
+        dtype: of the result, or of each of several.
         fed: of so many operands in front, integers are fed too.
     """
     m, feed, tensors = TfliteWriter(), [], []
@@ -112,7 +117,8 @@ def tflite_node(
             tensors.append(m.input(f"x{k}", array.shape, feed[-1].dtype.name))
         else:
             tensors.append(m.constant(array.astype(np.float32 if array.dtype.kind == "f" else np.int32)))
-    m.output(m.op(op, tensors, options, shape=(1,), dtype=dtype, version=version))
+    outputs = [((1,), dtype)] if isinstance(dtype, str) else [((1,), d) for d in dtype]
+    m.output(*m.op(op, tensors, options, outputs=outputs, version=version))
     return write(folder, m), feed
 
 

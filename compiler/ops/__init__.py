@@ -20,6 +20,7 @@ from . import (
     reshaping_tflite,
     resize,
     softmax,
+    top,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "reshaping_tflite",
     "resize",
     "softmax",
+    "top",
 ]

@@ -20,6 +20,7 @@ from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.conv_transpose import ConvTranspose2D
 from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.det import Det
+from planish.compiler.ops.elementwise import Cast
 from planish.compiler.ops.gather import Gather
 from planish.compiler.ops.lrn import LocalResponseNorm
 from planish.compiler.ops.matmul import MatMul
@@ -29,6 +30,7 @@ from planish.compiler.ops.recurrent import Recurrence
 from planish.compiler.ops.reduce import Reduce
 from planish.compiler.ops.resize import Resize2D
 from planish.compiler.ops.softmax import Softmax
+from planish.compiler.ops.top import Top
 from planish.compiler.passes.lay_out import lay_out
 from planish.compiler.targets import Target, named
 from tests.conftest import GOLDEN
@@ -108,6 +110,8 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "reduce": ((1, 9, 11, 17), Reduce("mean", (1, 2), True), []),
     "resize": ((1, 5, 7, 17), Resize2D((10, 14), "linear", (2.0, 2.0)), []),
     "softmax": ((3, 17), Softmax(1), []),
+    "top_rank": ((7, 17), Top(1, 5), []),
+    "top_select": ((7, 17), Top(1), []),
 }
 TARGETS = ("cpu", "generic")
 
@@ -122,6 +126,7 @@ def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site,
     x = b("neg", b.input(*shape))
     operands = [b.array(np.arange(s[0]), "int32") if isinstance(op, Gather) else b.constant(*s) for s in constants]
     y = b(op, x, *operands)
+    y = y if b.graph.type(y).dtype.kind == "f" else b(Cast(np.dtype(np.float32)), y)
     bias, residual = b.constant(b.shape(y)[-1]), b.input(*b.shape(y))
     y = b("add", b("sigmoid", b("add", y, bias)), residual)
     graph = b.returns(b(Pool2D("max", (1, 1)), y) if len(b.shape(y)) == 4 else y)
