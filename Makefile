@@ -6,7 +6,7 @@ ARGS ?=
 bin := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env cpu demo test test-device golden lint bench clean
+.PHONY: help env cpu demo test test-device conformance golden lint bench clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -26,6 +26,9 @@ test: $(VENV)/dev.stamp ## run every test; those of kernels on PLANISH_DEVICE, o
 
 test-device: $(VENV)/dev.stamp ## run the tests of kernels on DEVICE: gpu, cpu, pocl, NVIDIA, 0:1, ...
 	PLANISH_DEVICE='$(DEVICE)' $(bin)/python -m pytest -n $(JOBS) -m device $(ARGS)
+
+conformance: $(VENV)/dev.stamp ## run all of ONNX's conformance suite on PLANISH_DEVICE, or the best device
+	$(bin)/python -W ignore -m tests.conformance --jobs $(JOBS) $(ARGS)
 
 golden: $(VENV)/dev.stamp ## rewrite the golden files from what the compiler emits now
 	$(bin)/python -m pytest -n $(JOBS) --update-golden $(ARGS)

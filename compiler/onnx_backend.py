@@ -65,9 +65,8 @@ class PlanishRep(BackendRep):
     def _arrays(self, inputs: Any) -> dict[str, np.ndarray]:
         names = [i.name for i in self._inputs]
         if isinstance(inputs, Mapping):
-            return {name: np.asarray(array) for name, array in inputs.items()}
-        given = list(inputs) if isinstance(inputs, Sequence) else [inputs]
-        return {name: np.asarray(array) for name, array in zip(names, given)}
+            return {name: _array(given) for name, given in inputs.items()}
+        return {name: _array(given) for name, given in zip(names, inputs if isinstance(inputs, Sequence) else [inputs])}
 
     def _key(self, arrays: Mapping[str, np.ndarray]) -> Key:
         return tuple((a.shape, a.tobytes() if name in self._deciders else b"") for name, a in arrays.items())
@@ -121,6 +120,16 @@ class PlanishBackend(Backend):
         except DeviceError:
             return False
         return True
+
+
+def _array(given: Any) -> np.ndarray:
+    """What is given for an input; a sequence, which no model may take, as an array of objects, for the importer to refuse."""
+    if not isinstance(given, list) or not any(isinstance(part, np.ndarray) for part in given):
+        return np.asarray(given)
+    array = np.empty(len(given), object)
+    for k, part in enumerate(given):
+        array[k] = part
+    return array
 
 
 def _selector(device: str) -> str | None:
