@@ -155,7 +155,8 @@ def _kernel(site: Site, picks: Sequence[tuple[Index, int]], source: Index) -> Ke
     last = y.shape[-1] if y.shape else 1
     together = source[-1:] == ("last",) and all("last" not in place for place, _ in picks) and x.layout.axis is None
     lanes = min(site.target.lanes, last & -last) if together and x.layout.strides[-1] == y.layout.strides[-1] == 1 else 1
-    params = {"LANES": lanes, "T": compute_type(index.type.dtype), "picks": picks, "at": _coordinates(site) or ("0",), "source": source}
+    params = {"LANES": lanes, "T": compute_type(index.type.dtype), "V": compute_type(x.type.dtype, lanes),
+              "picks": picks, "at": _coordinates(site) or ("0",), "source": source}
     cost = site.target.launch + site.moved() / site.target.bandwidth / 1e3
     return Kernel("gather", params, (site.read("x", 0), site.read("index", 1)), (last // lanes, prod(y.shape[:-1]), 1), lanes=lanes,
                   flops=len(site.node.epilogue) * y.type.size, nbytes=site.moved(), cost=cost)

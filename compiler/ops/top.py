@@ -77,8 +77,8 @@ class Top(Op):
         index = dict(zip(kept, unravel("row", [x.shape[d] for d in kept])))
         a, b = ("a", "b") if self.largest else ("b", "a")
         greater = f"(({a}) > ({b}) || (({a}) != ({a}) && ({b}) == ({b})))" if x.type.dtype.kind == "f" else f"(({a}) > ({b}))"
-        params = {"EXTENT": extent, "COUNT": self.count, "WG": group, "T": compute_type(x.type.dtype), "BETTER": greater,
-                  "TIE": ">" if self.last else "<", "at": lambda i: [index.get(d, i) for d in range(x.type.rank)]}
+        params = {"EXTENT": extent, "COUNT": self.count, "WG": group, "T": compute_type(x.type.dtype), "R": compute_type(self.dtype),
+                  "BETTER": greater, "TIE": ">" if self.last else "<", "at": lambda i: [index.get(d, i) for d in range(x.type.rank)]}
         shared = 1 if template == "top_select" else extent
         cost = share_cost(site.target, site.moved(), extent * passes, rows * shared, group)
         return Kernel(template, params, (site.read("x", 0),), (group, rows, 1) if shared == 1 else (extent, rows, 1),

@@ -11,7 +11,7 @@ import pytest
 from planish.compiler.errors import GraphError, UnsupportedError
 from planish.compiler.frontend import load
 from planish.compiler.ir import Step, TensorType
-from planish.compiler.ops.elementwise import Elementwise
+from planish.compiler.ops.elementwise import Cast, Elementwise
 from planish.compiler.ops.gather import Gather, GatherElements, GatherND
 from tests.harness import CPU, GPU, Case, check, check_file, floats
 from tests.oracles import evaluated, litert, onnx_node, same, standard_case, standard_cases, tflite_node
@@ -48,6 +48,15 @@ def test_types(dtype: str) -> None:
     for op in (GatherElements(0), GatherND(), Gather(0)):
         assert check(Case(op, [x, index if op != GatherElements(0) else np.repeat(index, 8, 1)]), targets=[CPU]) == 1
     assert check(Case(GatherElements(1), [x, np.array([[7], [9], [0]], np.uint8)], constants=frozenset({1})), targets=[CPU]) == 1
+
+
+@pytest.mark.device
+def test_an_epilogue_of_another_type() -> None:
+    """The elements are integers until a step of the epilogue makes them floats."""
+    steps = (Step(Elementwise("maximum"), (0, "e")), Step(Cast(np.dtype(np.float32)), (1,)))
+    extra = ("e", np.array(1 << 24 | 1, np.int32), True)
+    x = RNG.integers(1 << 24, 1 << 26, (5, 8), np.int32)
+    assert check(Case(Gather(0), [x, np.array([3, 0, 4])], epilogue=steps, extra=(extra,)), targets=[CPU]) == 1
 
 
 def test_outside_is_the_nearest_end() -> None:

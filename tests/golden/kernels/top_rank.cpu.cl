@@ -6,7 +6,7 @@
 #define BETTER(a, b) ((a) > (b) || ((a) != (a) && (b) == (b)))
 #define BEFORE(a, i, b, j) (BETTER(a, b) || (!BETTER(b, a) && (i) < (j)))  // in the order wanted: a at i, b at j
 
-__kernel void top_rank_5ce7ae03(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__kernel void top_rank_292b7e34(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int own = get_global_id(0), row = get_global_id(1);
     const T v = x[row * 17 + own];
     int rank = 0;
@@ -15,7 +15,7 @@ __kernel void top_rank_5ce7ae03(__global const float *restrict x, __global const
         rank += BEFORE(other, i, v, own);
     }
     if (rank >= COUNT) return;
-    const float result = own;
+    const long result = own;
     {
     const float t0 = convert_float(result);
     const float t1 = e0[rank];

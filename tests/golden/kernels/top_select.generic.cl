@@ -7,7 +7,7 @@
 #define BETTER(a, b) ((a) > (b) || ((a) != (a) && (b) == (b)))
 #define BEFORE(a, i, b, j) (BETTER(a, b) || (!BETTER(b, a) && (i) < (j)))  // in the order wanted: a at i, b at j
 
-__kernel void top_select_b6fc7db7(__global const float *restrict x, __global const float *restrict e0, __global float *restrict y) {
+__kernel void top_select_9d7e8350(__global const float *restrict x, __global const float *restrict e0, __global float *restrict y) {
     const int lid = get_global_id(0), row = get_global_id(1);
     T chosen = 0;
     int place = -1;
@@ -25,7 +25,7 @@ __kernel void top_select_b6fc7db7(__global const float *restrict x, __global con
         chosen = best;
         place = found;
         if (lid == 0) {
-            const float result = place;
+            const long result = place;
             {
     const float t0 = convert_float(result);
     const float t1 = t0 + (float)(1.164864f);
