@@ -17,8 +17,10 @@ import onnx
 from onnx import ModelProto, NodeProto, ValueInfoProto
 
 from ..errors import NO_OPERATOR, ModelError
-from ..ir import Graph, TensorType, Value
+from ..ir import Graph, Node, TensorType, Value
 from ..ops import importing
+from ..ops.lowbit import FLOATS, Decode, Encode, held_as, stored_as
+from . import onnx_elements
 from .desk import Desk
 from .inputs import Dims, Shape, add, resolve
 from .onnx_functions import bound_nodes, has_standard_function, standard_function
@@ -75,6 +77,7 @@ class _Scope:
 
     Attributes:
         values: name -> value of the graph; None for what a refused node computes.
+        elements: name -> the type of its numbers, where numpy lacks it.
         prefix: of the names of nodes.
         used: names that something reads.
     """
@@ -82,6 +85,7 @@ class _Scope:
     opsets: Opsets
     used: set[str]
     values: dict[str, str | None] = field(default_factory=dict)
+    elements: dict[str, str] = field(default_factory=dict)
     prefix: str = ""
 
 
@@ -96,6 +100,8 @@ class _Reader:
         self.sparse = {t.values.name: t for t in model.graph.sparse_initializer}
         used = {*_reads(model.graph.node), *(o.name for o in model.graph.output)}
         self.main = _Scope(_opsets(model.opset_import), used)
+        for tensor in (*self.constants.values(), *(t.values for t in self.sparse.values())):
+            self.main.elements[tensor.name] = onnx_elements.element(tensor.data_type)
         self.position = 0
 
     def add_inputs(self, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> None:
@@ -107,9 +113,13 @@ class _Reader:
         self.desk.close()
         shapes = resolve(self.path, {i.name: _dims(i) for i in inputs}, input_shapes, input_values)
         for i in inputs:
-            dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(i.type.tensor_type.elem_type))
-            type = TensorType(shapes[i.name], dtype)
-            self.main.values[i.name] = add(self.graph, self.path, i.name, type, input_values.get(i.name))
+            elem_type, value = i.type.tensor_type.elem_type, input_values.get(i.name)
+            element = self.main.elements[i.name] = onnx_elements.element(elem_type)
+            dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem_type))
+            if element:
+                dtype = stored_as(element) if value is None else held_as(element)
+            name = add(self.graph, self.path, i.name, TensorType(shapes[i.name], dtype), value)
+            self.main.values[i.name] = self._decoded(name, element) if element in FLOATS and value is None else name
 
     def add_nodes(self, nodes: Sequence[NodeProto], scope: _Scope) -> None:
         for node in self._ordered(nodes):
@@ -117,7 +127,27 @@ class _Reader:
 
     def add_outputs(self) -> None:
         for output in self.model.graph.output:
-            self.graph.outputs[output.name] = self._value(output.name, self.main)
+            value, elem_type = self._value(output.name, self.main), output.type.tensor_type.elem_type
+            element = onnx_elements.element(elem_type) if elem_type else self.main.elements.get(output.name, "")
+            self.graph.outputs[output.name] = self._encoded(value, element) if element in FLOATS else value
+
+    def _decoded(self, bits: str, element: str) -> str:
+        """The numbers that an input's bits stand for."""
+        return self._convert(Decode(element), bits, f"{bits}:decoded")
+
+    def _encoded(self, value: str, element: str) -> str:
+        """The bits of an output."""
+        producer = self.graph.producer(value)
+        if producer and producer.op == Decode(element):
+            return producer.inputs[0]
+        array = self.graph.constant(value)
+        if array is not None:
+            return self.graph.add_constant(Encode(element).reference(array)[0])
+        return self._convert(Encode(element), value, f"{value}:encoded")
+
+    def _convert(self, op: Decode | Encode, value: str, result: str) -> str:
+        node = Node(self.graph.fresh(f"{result}:node"), op, (value,), (self.graph.fresh(result),), position=self.position)
+        return self.graph.add_node(node).output
 
     def _add_node(self, node: NodeProto, scope: _Scope) -> None:
         domain = _domain(node.domain)
@@ -140,18 +170,24 @@ class _Reader:
         scope.values.update(zip(node.output, results if results is not None else [None] * len(node.output)))
 
     def _node(self, node: NodeProto, op: str, name: str, version: int, scope: _Scope) -> importing.OnnxNode:
+        operands = tuple(self._value(v, scope) for v in node.input)
+        elements = tuple(scope.elements.get(v, "") for v in node.input)
+        found = onnx_elements.of_results(node, version, elements, [self.graph.type(v) if v else None for v in operands])
+        scope.elements.update(found)
         return importing.OnnxNode(
-            self.graph, name, op, self.position - 1, tuple(self._value(v, scope) for v in node.input),
-            tuple(f"{scope.prefix}{v}" for v in node.output), opset=version,
-            attributes={a.name: attribute_value(a, self.path) for a in node.attribute},
+            self.graph, name, op, self.position - 1, operands, tuple(f"{scope.prefix}{v}" for v in node.output), opset=version,
+            attributes={a.name: attribute_value(a, self.path) for a in node.attribute}, elements=elements,
+            element=found.get(node.output[0], "") if node.output else "",
         )
 
     def _call(self, node: NodeProto, op: str, name: str, version: int, scope: _Scope) -> list[str | None] | None:
         """Imports the body of a function in the place of the node that calls it."""
         operands = [self._value(v, scope) for v in node.input]
+        elements = [scope.elements.get(v, "") for v in node.input]
         function = self.functions.get((_domain(node.domain), node.op_type))
         if function is None:
-            function = standard_function(node, version, [self.graph.type(v) if v else None for v in operands])
+            types = [onnx_elements.type_proto(e, self.graph.type(v) if v else None) for e, v in zip(elements, operands)]
+            function = standard_function(node, version, types)
         nodes = bound_nodes(function, node)
         if not nodes:
             self.desk.refuse(name, op, f"{NO_OPERATOR}, and the standard does not define this one by others")
@@ -160,7 +196,9 @@ class _Reader:
         inner = _Scope(opsets, {*_reads(nodes), *function.output}, prefix=f"{name}/")
         inner.values.update(dict.fromkeys(function.input, ""))
         inner.values.update(zip(function.input, operands))
+        inner.elements.update(zip(function.input, elements))
         self.add_nodes(nodes, inner)
+        scope.elements.update(zip(node.output, (inner.elements.get(v, "") for v in function.output)))
         return [inner.values.get(v) for v in function.output]
 
     def _value(self, name: str, scope: _Scope) -> str:
@@ -218,8 +256,8 @@ def _refusal(info: ValueInfoProto) -> str | None:
     elem, types = info.type.tensor_type.elem_type, onnx.TensorProto.DataType
     known = elem in types.values() and elem != onnx.TensorProto.UNDEFINED
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem) if known else object)
-    if dtype.kind not in "fbiu" or dtype.isbuiltin != 1:
-        accepted = "float, double, float16, bool and integers of 8 bits and more"
+    if (dtype.kind not in "fbiu" or dtype.isbuiltin != 1) and not onnx_elements.element(elem):
+        accepted = "numbers and bool"
         return f"of type {types.Name(elem).lower() if known else elem}; {accepted} would be accepted"
     return None
 

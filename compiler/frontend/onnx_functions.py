@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import onnx
-from onnx import AttributeProto, FunctionProto, NodeProto
-
-from ..ir import TensorType
+from onnx import AttributeProto, FunctionProto, NodeProto, TypeProto
 
 
 def has_standard_function(node: NodeProto, version: int) -> bool:
@@ -17,13 +15,13 @@ def has_standard_function(node: NodeProto, version: int) -> bool:
     return schema is not None and (schema.has_function or schema.has_context_dependent_function)
 
 
-def standard_function(node: NodeProto, version: int, types: Sequence[TensorType | None]) -> FunctionProto:
+def standard_function(node: NodeProto, version: int, types: Sequence[TypeProto]) -> FunctionProto:
     """The body that the standard gives for such a node; it may depend on the types of the operands."""
     schema = _schema(node, version)
     if schema.has_function:
         data = schema.get_function_with_opset_version(_newest(schema.function_opset_versions, version))
     else:
-        protos = [_type(t).SerializeToString() for t in types]
+        protos = [t.SerializeToString() for t in types]
         version = _newest(schema.context_dependent_function_opset_versions, version)
         data = schema.get_context_dependent_function_with_opset_version(version, node.SerializeToString(), protos)
     function = FunctionProto.FromString(data)
@@ -69,9 +67,3 @@ def _schema(node: NodeProto, version: int) -> Any:
 
 def _newest(versions: Sequence[int], limit: int) -> int:
     return max((v for v in versions if v <= limit), default=limit)
-
-
-def _type(type: TensorType | None) -> onnx.TypeProto:
-    if type is None:
-        return onnx.TypeProto()
-    return onnx.helper.make_tensor_type_proto(onnx.helper.np_dtype_to_tensor_dtype(type.dtype), type.shape)

@@ -10,9 +10,7 @@ import onnx
 from onnx import AttributeProto, SparseTensorProto, TensorProto
 
 from ..errors import ModelError
-
-NARROW = {"int4": np.int8, "uint4": np.uint8, "int2": np.int8, "uint2": np.uint8}
-"""Integers that numpy lacks, and those that hold the same numbers; all else that it lacks are floats."""
+from ..ops.lowbit import ELEMENTS, held_as
 
 
 def array_of(tensor: TensorProto, path: Path) -> np.ndarray:
@@ -25,7 +23,7 @@ def array_of(tensor: TensorProto, path: Path) -> np.ndarray:
         array = onnx.numpy_helper.to_array(tensor, base_dir=str(path.parent))
     except Exception as error:  # of the decoder, of the file system, or of the check of external paths
         raise ModelError(f"{path}: the data of tensor '{tensor.name}' cannot be read: {error}") from error
-    return array if array.dtype.isbuiltin == 1 else array.astype(NARROW.get(array.dtype.name, np.float32))
+    return array.astype(held_as(array.dtype.name)) if array.dtype.name in ELEMENTS else array
 
 
 def dense(sparse: SparseTensorProto, path: Path) -> np.ndarray:

@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import Unsupported
 from .elementwise import Cast, Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
+from .lowbit import converted
 from .movement import Broadcast, Reshape
 from .op import normal_axis
 
@@ -194,7 +195,7 @@ def onnx_dropout(n: OnnxNode) -> tuple[str, ...]:
 
 @onnx_op("CastLike")
 def onnx_cast_like(n: OnnxNode) -> str:
-    return n.emit(Cast(n.type(1).dtype), n.input(0))
+    return _cast(n, n.type(1).dtype)
 
 
 @onnx_op("Cast")
@@ -202,8 +203,15 @@ def onnx_cast(n: OnnxNode) -> str:
     import onnx
 
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(n.attr("to")))
-    if dtype.isbuiltin != 1 or dtype.kind not in "fbiu":
-        raise Unsupported(f"a cast to {dtype.name}; float, double, float16, bool and integers would be accepted")
+    if not n.element and (dtype.isbuiltin != 1 or dtype.kind not in "fbiu"):
+        raise Unsupported(f"a cast to {dtype.name}; numbers and bool would be accepted")
+    return _cast(n, dtype)
+
+
+def _cast(n: OnnxNode, dtype: np.dtype) -> str:
+    """To the element type of the result, where numpy lacks it, else to `dtype`."""
+    if n.element:
+        return converted(n, n.input(0), n.element, saturate=bool(n.attr("saturate", 1)), round_mode=n.attr("round_mode", "up"))
     return n.emit(Cast(dtype), n.input(0))
 
 

@@ -108,10 +108,13 @@ class OnnxNode(SourceNode):
     Attributes:
         opset: the version of the operator set that the file imports for the node's domain.
         attributes: by name, as Python values (tensors as arrays).
+        elements: of each operand the name of its element type where numpy lacks it, else ""; element: that of the first output.
     """
 
     opset: int
     attributes: dict[str, Any]
+    elements: tuple[str, ...] = ()
+    element: str = ""
 
     def attr(self, name: str, default: Any = None) -> Any:
         return self.attributes.get(name, default)
