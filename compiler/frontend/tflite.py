@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from .inputs import Dims, Shape, add, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
 
 INPUTS = ("FLOAT32", "FLOAT16", "FLOAT64", "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
+
+COMPLEX = ("RFFT2D", "RESHAPE", "REAL", "IMAG", "COMPLEX_ABS")
+"""Operators that know of complex numbers."""
 
 
 def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> Graph:
@@ -67,6 +70,8 @@ class _Reader:
             self.desk.refuse(name, operator.op, NO_OPERATOR)
         elif quantised := self._quantised(operator):
             self.desk.refuse(name, operator.op, f"quantised tensors ({', '.join(quantised)}); float32 and float16 would be accepted")
+        elif operator.op not in COMPLEX and self._complex((*operator.inputs, *operator.outputs)):
+            self.desk.refuse(name, operator.op, f"of complex numbers; only {', '.join(COMPLEX)} would be accepted")
         elif all(self.values.get(k, "") is not None for k in operator.inputs):
             wanted = max((k + 1 for k, t in enumerate(operator.outputs) if t in self.used), default=0)
             node = partial(self._node, operator, name, position)
@@ -75,6 +80,8 @@ class _Reader:
 
     def add_outputs(self) -> None:
         for k in self.subgraph.outputs:
+            if self._complex([k]):
+                raise ModelError(f"{self.path}: output '{self.subgraph.tensors[k].name}' is complex; real ones would be accepted")
             try:
                 value = self._value(k)
             except Unsupported as error:
@@ -85,6 +92,9 @@ class _Reader:
         """The types of an operator's quantised operands and results; those of constants do not count."""
         tensors = [self.subgraph.tensors[k] for k in (*o.inputs, *o.outputs) if k >= 0]
         return sorted({t.kind for t in tensors if t.quantized and not t.buffer.size})
+
+    def _complex(self, tensors: Sequence[int]) -> bool:
+        return any(k >= 0 and self.subgraph.tensors[k].type.dtype.kind == "c" for k in tensors)
 
     def _node(self, o: Operator, name: str, position: int) -> importing.TfliteNode:
         tensors = self.subgraph.tensors

@@ -19,7 +19,10 @@ MIRROR_MODES: dict[str, PadMode] = {"REFLECT": "reflect", "SYMMETRIC": "symmetri
 
 @tflite_op("RESHAPE")
 def tflite_reshape(n: TfliteNode) -> str:
-    """The shape is a constant operand, else an option; where it is computed, the recorded result decides."""
+    """The shape is a constant operand, else an option; where it is computed, the recorded result decides.
+
+    Complex numbers, which are pairs along a last axis, stay together.
+    """
     if n.array(1) is not None:
         shape = n.integers(1, "shape")
     elif n.input(1):
@@ -28,7 +31,8 @@ def tflite_reshape(n: TfliteNode) -> str:
         shape = n.options.new_shape
         if shape == (0,) and n.type(0).size == 1:
             shape = ()
-    return reshape(n, n.input(0), shape)
+    pair = (2,) if n.results[0].dtype.kind == "c" else ()
+    return reshape(n, n.input(0), (*shape, *pair))
 
 
 @tflite_op("SQUEEZE")
