@@ -26,8 +26,10 @@ LOG_END = 600
 
 
 def folder() -> Path | None:
-    """Where the binaries lie: `PLANISH_CACHE`, or `planish` in the user's cache folder; None for a user without a home."""
+    """Where the binaries lie: `PLANISH_CACHE`, or `planish` in the user's cache folder; None for a user without a home, or "off"."""
     chosen = os.environ.get("PLANISH_CACHE")
+    if chosen == "off":
+        return None
     if chosen:
         return Path(chosen)
     base = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else os.environ.get("XDG_CACHE_HOME")
@@ -56,9 +58,10 @@ def build(context: cl.Context, device: cl.Device, name: str, source: str) -> cl.
         program.build(devices=[device], cache_dir=False)  # type: ignore[arg-type]  # False: without pyopencl's own cache
     except cl.Error as error:
         raise DeviceError(f"{device.name.strip()}: the driver cannot build kernel {name}: {_log(error)}") from None
-    (binary,) = program.get_info(cl.program_info.BINARIES)  # type: ignore[misc]
-    if path and binary:
-        _write(path, binary)
+    if path:  # asking for a binary costs PoCL as much as building
+        (binary,) = program.get_info(cl.program_info.BINARIES)  # type: ignore[misc]
+        if binary:
+            _write(path, binary)
     return program
 
 

@@ -205,3 +205,8 @@ def test_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch, environment: dict
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     assert cache.folder() == Path(folder)
+
+
+def test_no_cache_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PLANISH_CACHE", "off")
+    assert cache.folder() is None
