@@ -18,7 +18,7 @@ from . import frontend, memory, passes, render, targets, text
 from .errors import OptionError, UnsupportedError
 from .frontend.inputs import MOST_ELEMENTS
 from .ir import Graph
-from .lower import Schedule, lower
+from .lower import HostStep, Schedule, lower
 from .memory import Arena
 from .passes import Pass
 from .passes.rewrite import Event, describe
@@ -37,7 +37,7 @@ class Report:
 
     Attributes:
         nodes: in the graph as imported; nodes_after: as the last stage left it.
-        launches, kernels: in the plan.
+        launches, kernels: in the plan; host: its steps on the host.
         weights, arena: bytes; arena_bound: bytes below which no arena can be.
         events: (pass, what a rule of it did or declined), in order.
         seconds: by stage, in order.
@@ -47,6 +47,7 @@ class Report:
     nodes_after: int = 0
     launches: int = 0
     kernels: int = 0
+    host: int = 0
     weights: int = 0
     arena: int = 0
     arena_bound: int = 0
@@ -61,7 +62,7 @@ class Report:
 
 def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32",
                   input_shapes: Mapping[str, tuple[int, ...]] | None = None,
-                  input_values: Mapping[str, np.ndarray] | None = None, dump_ir: Path | None = None,
+                  input_values: Mapping[str, np.ndarray] | None = None, host: bool = True, dump_ir: Path | None = None,
                   stop_after: str | None = None, progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
     """Compiles a model file.
 
@@ -70,6 +71,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         precision: "f32", or "f16": intermediates and weights in half precision, arithmetic in float32.
         input_shapes: of inputs, by name; needed where the model leaves a dimension open.
         input_values: contents of inputs that become constants, by name; needed where they decide shapes.
+        host: whether nodes without kernels may run on the host, in numpy.
         dump_ir: a folder for the graph's text after every stage.
         stop_after: "import" or a pass; the plan is None then.
         progress: called with the name of each stage as it begins.
@@ -109,6 +111,9 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         return None, report
 
     schedule = lower(graph, target, precision)
+    report.events += [("lower", _hosted(step)) for step in schedule.host_steps]
+    if not host:
+        _check_host(str(path), schedule)
     _check_extents(str(path), schedule)
     clock.start("place")
     arena = memory.assign(schedule, target.alignment)
@@ -117,7 +122,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
                   "target": target.name, "lanes": target.lanes, "precision": precision}
     plan = replace(emit(schedule, arena, target), provenance=provenance)
     clock.stop()
-    report.launches, report.kernels, report.weights = len(plan.launches), len(plan.kernels), len(plan.weights)
+    report.host = len(plan.host_steps)
+    report.launches, report.kernels, report.weights = len(plan.launches) - report.host, len(plan.kernels), len(plan.weights)
     report.arena, report.arena_bound = arena.nbytes, arena.lower_bound
     return plan, report
 
@@ -140,6 +146,8 @@ def _check_extents(path: str, schedule: Schedule) -> None:
     """Kernels count elements with an int: refuses nodes whose operands or results have more, where they lie, than it holds."""
     refused: list[tuple[str, str, str]] = []
     for launch in schedule.launches:
+        if isinstance(launch, HostStep):
+            continue
         node = launch.site.node
         for view in map(launch.site.view, (*node.operands, *node.outputs)):
             if view.layout.span(view.shape) > MOST_ELEMENTS:
@@ -149,15 +157,30 @@ def _check_extents(path: str, schedule: Schedule) -> None:
         raise UnsupportedError(path, refused)
 
 
+def _hosted(step: HostStep) -> Event:
+    node = step.site.node
+    return Event("host", node.name, describe(node.op), False, f"runs on the host: {node.op.reason}")
+
+
+def _check_host(path: str, schedule: Schedule) -> None:
+    """Refuses nodes that run on the host."""
+    events = [_hosted(step) for step in schedule.host_steps]
+    if events:
+        raise UnsupportedError(path, [(e.node, e.op, f"{e.text}; without --no-host it would be accepted") for e in events])
+
+
 def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
     """The plan of a schedule whose kernels are chosen and whose buffers are placed."""
     graph = schedule.graph
-    outputs = list(graph.outputs.values())
     weights = _Blob(target.alignment)
     kernels: dict[str, int] = {}
     sources: list[plan_format.Kernel] = []
-    launches = []
+    launches: list[plan_format.Launch | plan_format.HostStep] = []
+    kept: dict[str, int] = {}
     for launch in schedule.launches:
+        if isinstance(launch, HostStep):
+            launches.append(_host_step(launch, arena, weights, kept))
+            continue
         rendered: Source = render.source(launch.site, launch.kernel)
         if rendered.name not in kernels:
             kernels[rendered.name] = len(sources)
@@ -167,13 +190,7 @@ def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
             if isinstance(operand, Packed):
                 arguments.append(weights.add(operand.pack.make().astype(operand.storage, copy=False)))
                 continue
-            root = memory.home(graph, operand)
-            if root in graph.inputs:
-                arguments.append(plan_format.Argument("input", graph.inputs.index(root), 0, graph.type(root).nbytes))
-            elif root in outputs:
-                arguments.append(plan_format.Argument("output", outputs.index(root), 0, graph.type(root).nbytes))
-            else:
-                arguments.append(plan_format.Argument("arena", 0, arena.offsets[root], arena.sizes[root]))
+            arguments.append(_buffer(graph, arena, operand))
         kernel = launch.kernel
         launches.append(plan_format.Launch(kernels[rendered.name], kernel.grid, kernel.group, tuple(arguments),
                                            launch.site.node.sources, kernel.flops, kernel.nbytes, kernel.variant()))
@@ -182,6 +199,45 @@ def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
         outputs=tuple(_tensor(graph, name, value) for name, value in graph.outputs.items()),
         kernels=tuple(sources), launches=tuple(launches), arena=arena.nbytes, alignment=target.alignment, weights=weights.data,
     )
+
+
+def _buffer(graph: Graph, arena: Arena, value: str) -> plan_format.Argument:
+    """The buffer in which a value lies."""
+    root = memory.home(graph, value)
+    outputs = list(graph.outputs.values())
+    if root in graph.inputs:
+        return plan_format.Argument("input", graph.inputs.index(root), 0, graph.type(root).nbytes)
+    if root in outputs:
+        return plan_format.Argument("output", outputs.index(root), 0, graph.type(root).nbytes)
+    return plan_format.Argument("arena", 0, arena.offsets[root], arena.sizes[root])
+
+
+def _host_step(step: HostStep, arena: Arena, weights: _Blob, kept: dict[str, int]) -> plan_format.HostStep:
+    """A node that runs on the host, as the plan has it.
+
+    Args:
+        kept: the number of each value of open shape so far that is not an output; this step's are added.
+    """
+    site, graph = step.site, step.site.graph
+    outputs = list(graph.outputs.values())
+
+    def operand(name: str) -> plan_format.Operand:
+        view = site.view(name)
+        shape = tuple(-1 if d in view.type.open else e for d, e in enumerate(view.shape))
+        data = graph.constant(name)
+        if view.type.open:
+            index = outputs.index(name) if name in outputs else kept.setdefault(name, len(kept))
+            place = plan_format.Argument("output" if name in outputs else "host", index, 0, 0)
+        elif data is not None:
+            place = replace(weights.add(data.astype(view.storage, copy=False)), nbytes=view.nbytes)
+        else:
+            buffer = _buffer(graph, arena, name)
+            place = replace(buffer, offset=buffer.offset + view.layout.offset * view.storage.itemsize, nbytes=view.nbytes)
+        return plan_format.Operand(place, shape, view.type.dtype.name, view.storage.name)
+
+    node = site.node
+    return plan_format.HostStep(node.op.host, node.op.attributes(), tuple(operand(v) if v else None for v in node.inputs),
+                                tuple(map(operand, node.outputs)), node.sources, node.op.reason)
 
 
 class _Blob:
@@ -219,7 +275,7 @@ class _Clock:
 
 def _tensor(graph: Graph, name: str, value: str) -> plan_format.Tensor:
     type = graph.type(value)
-    return plan_format.Tensor(name, type.shape, type.dtype.name)
+    return plan_format.Tensor(name, tuple(-1 if d in type.open else e for d, e in enumerate(type.shape)), type.dtype.name)
 
 
 def _sha256(path: Path) -> str:

@@ -20,10 +20,16 @@ from .layout import Layout
 
 @dataclass(frozen=True)
 class TensorType:
-    """Shape and element type of a tensor."""
+    """Shape and element type of a tensor.
+
+    Attributes:
+        open: the dimensions whose extents depend on data; in `shape` stands the most that they can be. Such a tensor lies on the host, and
+            only ops that run there read it.
+    """
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
+    open: tuple[int, ...] = ()
 
     @staticmethod
     def of(array: np.ndarray) -> TensorType:
@@ -43,7 +49,7 @@ class TensorType:
         return self.size * self.dtype.itemsize
 
     def __str__(self) -> str:
-        return f"{self.dtype.name}[{','.join(map(str, self.shape))}]"
+        return f"{self.dtype.name}[{','.join(f'<={e}' if d in self.open else str(e) for d, e in enumerate(self.shape))}]"
 
 
 @dataclass(frozen=True)
@@ -333,8 +339,8 @@ class Graph:
     def verify(self) -> None:
         """Checks the rules every graph keeps.
 
-        Acyclic; each value has exactly one source (producer, input or constant); outputs exist; each op's own shape
-        inference equals the recorded types.
+        Acyclic; each value has exactly one source (producer, input or constant); outputs exist; only ops that run on the host read values
+        whose shapes depend on data; each op's own shape inference equals the recorded types.
 
         Raises:
             GraphError: says which rule is broken, where.
@@ -351,6 +357,9 @@ class Graph:
             if sources > 1 or (used and not sources):
                 raise GraphError(f"value '{value.name}' has {sources} sources; it needs one: a node, an input or a constant")
         for node in self.nodes():
+            unbound = [name for name in node.operands if self.type(name).open]
+            if unbound and not node.op.host:
+                raise GraphError(f"node '{node.name}' reads '{unbound[0]}', whose shape depends on data, and does not run on the host")
             for name, type in zip(node.outputs, self.infer(node)):
                 if name and self.type(name) != type:
                     raise GraphError(f"node '{node.name}': '{name}' is recorded as {self.type(name)}, but the op gives {type}")

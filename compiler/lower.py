@@ -32,25 +32,39 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class HostStep:
+    """A node that runs on the host."""
+
+    site: Site
+
+
+@dataclass(frozen=True)
 class Schedule:
     """Everything that runs, in order, and the graph that it computes."""
 
     graph: Graph
-    launches: tuple[Launch, ...]
+    launches: tuple[Launch | HostStep, ...]
+
+    @property
+    def host_steps(self) -> tuple[HostStep, ...]:
+        return tuple(step for step in self.launches if isinstance(step, HostStep))
 
 
 def lower(graph: Graph, target: Target, precision: str = "f32") -> Schedule:
-    """Names the kernels of every node that is more than a view.
+    """Names the kernels of every node that is more than a view, or lets it run on the host.
 
     Args:
         graph: laid out.
         precision: "f32", or "f16" for half-precision storage with float32 arithmetic.
     """
-    launches = []
+    launches: list[Launch | HostStep] = []
     for node in graph.nodes():
+        site = Site(graph, node, target, precision)
+        if node.op.host:
+            launches.append(HostStep(site))
+            continue
         if is_view(graph, node):
             continue
-        site = Site(graph, node, target, precision)
         if graph.type(node.output).size == 0:
             continue
         candidates = tuple(node.op.kernels(site))

@@ -46,7 +46,7 @@ def assign(schedule: Schedule, alignment: int) -> Arena:
     sizes: dict[str, int] = {}
     for time, launch in enumerate(schedule.launches):
         for name in (*launch.site.node.operands, *launch.site.node.outputs):
-            if graph.constant(name) is not None:
+            if graph.constant(name) is not None or graph.type(name).open:
                 continue
             root = home(graph, name)
             if root in external:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from planish.runtime.errors import one_line
-from planish.runtime.plan import Plan
+from planish.runtime.plan import HostStep, Plan
 
 from .driver import Report
 from .passes import fold, prune
@@ -34,6 +34,7 @@ def summary(console: Console, report: Report, plan: Plan | None, output: Path, t
         rows.append(("stopped", f"after {report.stage}, {total:.2f} s; no plan written"))
     else:
         rows[0] = ("nodes", f"{report.nodes} -> {report.nodes_after}, in {report.launches} launches of {report.kernels} kernels")
+        rows += [("on host", f"{step.host} for {', '.join(step.nodes)}: {step.reason}") for step in plan.host_steps]
         rows += [
             ("weights", f"{report.weights / 1e6:.2f} MB"),
             ("arena", f"{report.arena / 1e6:.2f} MB ({_over(report)})"),
@@ -73,8 +74,12 @@ def details(console: Console, report: Report, plan: Plan | None) -> None:
     if plan is None:
         return
     rows = [("#", "kernel", "grid", "MFLOP", "MB", "nodes")]
-    rows += [(str(k), launch.variant, "x".join(map(str, launch.grid)), f"{launch.flops / 1e6:.2f}", f"{launch.nbytes / 1e6:.2f}",
-              ", ".join(launch.nodes)) for k, launch in enumerate(plan.launches)]  # fmt: skip
+    for k, launch in enumerate(plan.launches):
+        if isinstance(launch, HostStep):
+            what = (launch.host, "host", "", "")
+        else:
+            what = (launch.variant, "x".join(map(str, launch.grid)), f"{launch.flops / 1e6:.2f}", f"{launch.nbytes / 1e6:.2f}")
+        rows.append((str(k), *what, ", ".join(launch.nodes)))
     head, *lines = _columns(rows, right={0, 3, 4})
     console.print(Text(head, style="bold"))
     for line in lines:

@@ -1,6 +1,6 @@
 """The plan: what the compiler writes and the runtime executes. docs/plan.md specifies its files.
 
-    plan.json      format, version, provenance, inputs, outputs, kernels, launches
+    plan.json      format, version, provenance, inputs, outputs, kernels, launches (some of them steps on the host)
     kernels/*.cl   OpenCL C, one file per distinct kernel
     weights.bin    one blob; each array starts at a multiple of `alignment`
 
@@ -20,11 +20,13 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from . import host
 from .errors import PlanError
 from .folders import replacing
 
 FORMAT = "planish-plan"
-VERSION = 1
+VERSION = 2
+"""The newest that is read. Plans without steps on the host are written as version 1, which has none."""
 ITEMSIZE = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
             "float16": 2, "float32": 4, "float64": 8}  # fmt: skip
 """The element types of inputs and outputs, by numpy's names, and their bytes."""
@@ -35,15 +37,24 @@ SEAL = len(' "sha256": "') + 64 + len('"\n}\n')
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or an output: row-major, in a buffer of its own. dtype is numpy's name of it."""
+    """An input or an output: row-major, in a buffer of its own. dtype is numpy's name of it.
+
+    An output that the host computes may have dimensions, -1, that depend on data; it has no buffer then.
+    """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
 
     @property
+    def open(self) -> bool:
+        """Whether its shape depends on data."""
+        return -1 in self.shape
+
+    @property
     def nbytes(self) -> int:
-        return math.prod(self.shape) * ITEMSIZE[self.dtype]
+        """Of its buffer."""
+        return 0 if self.open else math.prod(self.shape) * ITEMSIZE[self.dtype]
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype}{list(self.shape)}"
@@ -96,6 +107,48 @@ class Launch:
 
 
 @dataclass(frozen=True)
+class Operand:
+    """An operand or a result of a step on the host.
+
+    Attributes:
+        place: where it lies: row-major bytes of a buffer, whose offset may be any. Where the shape depends on data,
+            ("output", index, 0, 0), or ("host", index, 0, 0), the index-th array that the host keeps during a run.
+        shape: -1 for a dimension that depends on data.
+        dtype: what the function sees; storage: what the bytes are.
+    """
+
+    place: Argument
+    shape: tuple[int, ...]
+    dtype: str
+    storage: str
+
+    @property
+    def open(self) -> bool:
+        """Whether its shape depends on data."""
+        return -1 in self.shape
+
+
+@dataclass(frozen=True)
+class HostStep:
+    """A function of `planish.runtime.host` in the place of a launch.
+
+    Attributes:
+        host: its name.
+        attributes: by name, as JSON has them.
+        inputs: None for an absent operand.
+        nodes: the nodes of the source model that it stands for.
+        reason: why it does not run on the device, for people.
+    """
+
+    host: str
+    attributes: dict[str, Any]
+    inputs: tuple[Operand | None, ...]
+    outputs: tuple[Operand, ...]
+    nodes: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
 class Plan:
     """A compiled model. Whoever has one may rely on it: every index, offset and extent has been checked.
 
@@ -112,16 +165,16 @@ class Plan:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     kernels: tuple[Kernel, ...]
-    launches: tuple[Launch, ...]
+    launches: tuple[Launch | HostStep, ...]
     arena: int
     alignment: int
     weights: bytes | bytearray | memoryview = field(repr=False, default=b"")
     provenance: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for tensors in (self.inputs, self.outputs):
+        for tensors, least in ((self.inputs, 0), (self.outputs, -1)):
             for tensor in tensors:
-                _require(tensor.dtype in ITEMSIZE and min(tensor.shape, default=1) >= 0, f"'{tensor}' is no tensor")
+                _require(tensor.dtype in ITEMSIZE and min(tensor.shape, default=1) >= least, f"'{tensor}' is no tensor")
             _require(len({t.name for t in tensors}) == len(tensors), "two inputs or outputs have one name")
         for kernel in self.kernels:
             named = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", kernel.name) is not None
@@ -130,8 +183,16 @@ class Plan:
         _require(self.arena >= 0 and self.alignment >= 1, f"arena {self.arena}, alignment {self.alignment}")
         sizes = {"arena": [self.arena], "weights": [len(self.weights)],
                  "input": [t.nbytes for t in self.inputs], "output": [t.nbytes for t in self.outputs]}
+        kept: dict[tuple[str, int], Operand] = {}
         for number, launch in enumerate(self.launches):
-            self._check(f"launch {number}", launch, sizes)
+            if isinstance(launch, HostStep):
+                self._check_host(f"launch {number}", launch, sizes, kept)
+            else:
+                self._check(f"launch {number}", launch, sizes)
+        for index, tensor in enumerate(self.outputs):
+            made = kept.get(("output", index))
+            fits = not tensor.open or (made is not None and (made.shape, made.dtype) == (tensor.shape, tensor.dtype))
+            _require(fits, f"no step on the host makes '{tensor}'")
 
     def _check(self, where: str, launch: Launch, sizes: dict[str, list[int]]) -> None:
         _require(0 <= launch.kernel < len(self.kernels), f"{where}: no kernel {launch.kernel}")
@@ -145,6 +206,41 @@ class Plan:
             inside = a.offset >= 0 and a.nbytes >= 0 and a.offset + a.nbytes <= max(sizes[a.buffer][a.index], 1)
             _require(inside, f"{where}, argument {k}: bytes {a.offset} + {a.nbytes} lie outside of {a.buffer} {a.index}")
             _require(a.offset % self.alignment == 0, f"{where}, argument {k}: offset {a.offset} is not aligned to {self.alignment}")
+
+    def _check_host(self, where: str, step: HostStep, sizes: dict[str, list[int]], kept: dict[tuple[str, int], Operand]) -> None:
+        """Checks a step on the host, and adds to `kept` what it leaves there."""
+        wrong = host.refusal(step.host, [o is not None for o in step.inputs], len(step.outputs), step.attributes)
+        _require(wrong is None, f"{where}: {wrong}")
+        for k, operand in enumerate((*step.inputs, *step.outputs)):
+            if operand is None:
+                continue
+            result = k >= len(step.inputs)
+            what = f"{where}, result {k - len(step.inputs)}" if result else f"{where}, operand {k}"
+            sound = {operand.dtype, operand.storage} <= ITEMSIZE.keys() and min(operand.shape, default=1) >= -1
+            _require(sound, f"{what}: no tensor {operand.dtype}{list(operand.shape)}")
+            place = operand.place
+            writable = ("arena", "output", "host") if result else ("arena", "output", "input", "weights", "host")
+            _require(place.buffer in writable and place.index >= 0, f"{what}: {place.buffer} {place.index} is not for it")
+            if operand.open:
+                key = place.buffer, place.index
+                there = place.buffer == "host" or (place.buffer == "output" and place.index < len(self.outputs))
+                _require(there and (place.offset, place.nbytes) == (0, 0), f"{what}: an open shape in {place.buffer} {place.index}")
+                if result:
+                    kept[key] = operand
+                made = kept.get(key)
+                made_so = made is not None and (made.shape, made.dtype) == (operand.shape, operand.dtype)
+                _require(made_so, f"{what}: no step before makes {place.buffer} {place.index} so")
+                continue
+            count = sizes.get(place.buffer, [])
+            inside = place.index < len(count) and 0 <= place.offset <= place.offset + place.nbytes <= count[place.index]
+            _require(inside, f"{what}: bytes {place.offset} + {place.nbytes} lie outside of {place.buffer} {place.index}")
+            needed = math.prod(operand.shape) * ITEMSIZE[operand.storage]
+            _require(place.nbytes == needed, f"{what}: {place.nbytes} bytes for {needed}")
+
+    @property
+    def host_steps(self) -> tuple[HostStep, ...]:
+        """What runs on the host."""
+        return tuple(step for step in self.launches if isinstance(step, HostStep))
 
     def write(self, folder: str | Path, *, force: bool = False) -> None:
         """Writes the plan as a folder: whole, or not at all. A plan that is there is replaced.
@@ -170,7 +266,7 @@ class Plan:
     def document(self) -> bytes:
         """What plan.json holds."""
         content = {
-            "format": FORMAT, "version": VERSION, "provenance": self.provenance,
+            "format": FORMAT, "version": VERSION if self.host_steps else 1, "provenance": self.provenance,
             "inputs": [asdict(t) for t in self.inputs], "outputs": [asdict(t) for t in self.outputs],
             "arena": self.arena, "alignment": self.alignment,
             "weights": {"bytes": len(self.weights), "sha256": _sha256(self.weights)},
@@ -312,20 +408,48 @@ def _tensor(document: dict[str, Any]) -> Tensor:
     return Tensor(str(document["name"]), tuple(int(e) for e in document["shape"]), str(document["dtype"]))
 
 
-def _launch_document(launch: Launch) -> dict[str, Any]:
+def _launch_document(launch: Launch | HostStep) -> dict[str, Any]:
     document = asdict(launch)
-    document["arguments"] = [[a.buffer, a.index, a.offset, a.nbytes] for a in launch.arguments]
+    if isinstance(launch, HostStep):
+        document["inputs"] = [None if o is None else _operand_document(o) for o in launch.inputs]
+        document["outputs"] = [_operand_document(o) for o in launch.outputs]
+    else:
+        document["arguments"] = [_place(a) for a in launch.arguments]
     return document
 
 
-def _launch(document: dict[str, Any]) -> Launch:
+def _operand_document(operand: Operand) -> dict[str, Any]:
+    return {**asdict(operand), "place": _place(operand.place)}
+
+
+def _place(argument: Argument) -> list[Any]:
+    return [argument.buffer, argument.index, argument.offset, argument.nbytes]
+
+
+def _launch(document: dict[str, Any]) -> Launch | HostStep:
+    if "host" in document:
+        return HostStep(
+            host=str(document["host"]), attributes=dict(document["attributes"]),
+            inputs=tuple(None if o is None else _operand(o) for o in document["inputs"]),
+            outputs=tuple(_operand(o) for o in document["outputs"]),
+            nodes=tuple(str(n) for n in document["nodes"]), reason=str(document["reason"]),
+        )
     group = document["group"]
     return Launch(
         kernel=int(document["kernel"]), grid=_integers(document["grid"]), group=None if group is None else _integers(group),
-        arguments=tuple(Argument(str(b), int(i), int(o), int(n)) for b, i, o, n in document["arguments"]),
+        arguments=tuple(_argument(place) for place in document["arguments"]),
         nodes=tuple(str(n) for n in document["nodes"]), flops=int(document["flops"]), nbytes=int(document["nbytes"]),
         variant=str(document["variant"]),
     )
+
+
+def _operand(document: dict[str, Any]) -> Operand:
+    return Operand(_argument(document["place"]), _integers(document["shape"]), str(document["dtype"]), str(document["storage"]))
+
+
+def _argument(place: list[Any]) -> Argument:
+    buffer, index, offset, nbytes = place
+    return Argument(str(buffer), int(index), int(offset), int(nbytes))
 
 
 def _integers(values: list[Any]) -> tuple[int, ...]:

@@ -17,7 +17,8 @@ import pyopencl as cl
 from . import cache, profile
 from .devices import Selector, find
 from .errors import DeviceError, InputError, PlanError
-from .plan import Argument, Launch, Plan, Tensor
+from .host_call import HostCall, Kept
+from .plan import Argument, HostStep, Launch, Plan, Tensor
 from .profile import Bound, Timing
 
 Arrays = Mapping[str, np.ndarray] | Sequence[np.ndarray]
@@ -41,7 +42,7 @@ class Session:
     """A plan on a device. It may be used by several threads, one at a time, and as a context that closes it.
 
     Attributes:
-        inputs, outputs: name, shape and dtype of each, in the model's order.
+        inputs, outputs: name, shape and dtype of each, in the model's order; -1 is a dimension of an output that depends on data.
         device: the `pyopencl.Device` that runs it.
     """
 
@@ -62,6 +63,7 @@ class Session:
             self._buffers: dict[str, list[cl.Buffer]] | None = self._allocate(plan)
             self._parts: dict[Argument, cl.Buffer] = {}
             self._bound = self._bind(plan)
+        self._runs = _runs(self._bound)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """Computes the outputs.
@@ -77,7 +79,8 @@ class Session:
             DeviceError: the device failed, or the session is closed.
         """
         arrays = self._checked(inputs)
-        results = {t.name: np.empty(t.shape, t.dtype) for t in self.outputs}
+        results = {t.name: np.empty((0,) if t.open else t.shape, t.dtype) for t in self.outputs}
+        kept: Kept = {}
         with self._lock, self._refusals():
             buffers = self._open()
             events: list[cl.Event] = []  # pyopencl waits for a transfer when its event goes: they all stay to the end
@@ -85,13 +88,19 @@ class Session:
                 for buffer, array in zip(buffers["input"], arrays):
                     if array.size:
                         events.append(cl.enqueue_copy(self._queue, buffer, array, is_blocking=False))
-                for bound in self._bound:
-                    cl.enqueue_nd_range_kernel(self._queue, *bound)
+                for bounds, host_call in self._runs:
+                    for bound in bounds:
+                        cl.enqueue_nd_range_kernel(self._queue, *bound)
+                    if host_call:
+                        host_call(self._queue, kept)
                 for buffer, array in zip(buffers["output"], results.values()):
                     if array.size:
                         events.append(cl.enqueue_copy(self._queue, array, buffer, is_blocking=False))
             finally:
                 self._queue.finish()
+        for index, tensor in enumerate(self.outputs):
+            if tensor.open:
+                results[tensor.name] = np.array(kept["output", index])
         return results
 
     def profile(self, inputs: Arrays, repeat: int = 20) -> list[Timing]:
@@ -108,13 +117,17 @@ class Session:
                 if array.size:
                     cl.enqueue_copy(queue, buffer, array)
             times = profile.measure(queue, self._bound, repeat)
-        return [Timing(number, self._names[launch.kernel], launch.variant, launch.nodes, time, launch.flops, launch.nbytes)
-                for number, (launch, time) in enumerate(zip(self._launches, times))]
+        return [self._timing(number, launch, time) for number, (launch, time) in enumerate(zip(self._launches, times))]
+
+    def _timing(self, number: int, launch: Launch | HostStep, time: float) -> Timing:
+        if isinstance(launch, HostStep):
+            return Timing(number, launch.host, "host", launch.nodes, time, 0, 0)
+        return Timing(number, self._names[launch.kernel], launch.variant, launch.nodes, time, launch.flops, launch.nbytes)
 
     def close(self) -> None:
         """Frees the device's memory; a closed session runs no more. Closing twice is fine."""
         with self._lock:
-            self._bound, self._parts, self._buffers = [], {}, None
+            self._bound, self._runs, self._parts, self._buffers = [], [], {}, None
 
     def __enter__(self) -> Session:
         return self
@@ -162,18 +175,22 @@ class Session:
                                   f"of the plan, {what} would take {nbytes / 1e6:.0f} MB")
         flags = cl.mem_flags
         return {
-            "arena": [cl.Buffer(self._context, flags.READ_WRITE | flags.HOST_NO_ACCESS, max(plan.arena, 1))],
+            "arena": [cl.Buffer(self._context, flags.READ_WRITE | (0 if plan.host_steps else flags.HOST_NO_ACCESS), max(plan.arena, 1))],
             "weights": [cl.Buffer(self._context, flags.READ_ONLY | flags.COPY_HOST_PTR, hostbuf=plan.weights or b"\0")],
             "input": [cl.Buffer(self._context, flags.READ_WRITE, max(t.nbytes, 1)) for t in plan.inputs],
             "output": [cl.Buffer(self._context, flags.READ_WRITE, max(t.nbytes, 1)) for t in plan.outputs],
         }
 
-    def _bind(self, plan: Plan) -> list[Bound]:
+    def _bind(self, plan: Plan) -> list[Bound | HostCall]:
         """One kernel object a launch, its arguments set; the buffers are kept, since OpenCL does not keep them."""
         with ThreadPoolExecutor() as pool:
             programs = list(pool.map(lambda k: cache.build(self._context, self.device, k.name, k.source), plan.kernels))
-        bound = []
+        assert self._buffers is not None
+        bound: list[Bound | HostCall] = []
         for launch in plan.launches:
+            if isinstance(launch, HostStep):
+                bound.append(HostCall(launch, self._buffers, plan.weights))
+                continue
             kernel = cl.Kernel(programs[launch.kernel], plan.kernels[launch.kernel].name)
             if kernel.num_args != len(launch.arguments):
                 raise PlanError(f"kernel {kernel.function_name} takes {kernel.num_args} arguments; its launch has {len(launch.arguments)}")
@@ -203,6 +220,19 @@ class Session:
             whole = argument.offset == 0 and nbytes >= buffer.size
             self._parts[argument] = buffer if whole else buffer.get_sub_region(argument.offset, nbytes)
         return self._parts[argument]
+
+
+def _runs(steps: Sequence[Bound | HostCall]) -> list[tuple[list[Bound], HostCall | None]]:
+    """The steps, cut behind each on the host."""
+    runs: list[tuple[list[Bound], HostCall | None]] = []
+    bounds: list[Bound] = []
+    for step in steps:
+        if isinstance(step, HostCall):
+            runs.append((bounds, step))
+            bounds = []
+        else:
+            bounds.append(step)
+    return [*runs, (bounds, None)]
 
 
 def _fitting(tensor: Tensor, given: object) -> np.ndarray:

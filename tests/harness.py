@@ -12,7 +12,7 @@ import numpy as np
 from planish.compiler import driver, memory
 from planish.compiler.frontend import load
 from planish.compiler.ir import Graph, Node, Step, TensorType, evaluate
-from planish.compiler.lower import Schedule, lower
+from planish.compiler.lower import Launch, Schedule, lower
 from planish.compiler.passes.lay_out import lay_out
 from planish.compiler.targets import Target, named
 from planish.runtime import Session
@@ -94,11 +94,12 @@ def schedules(graph: Graph, target: Target, precision: str = "f32") -> Iterator[
     lay_out(graph, target)
     graph.verify()
     schedule = lower(graph, target, precision)
-    for launch in schedule.launches:
+    launches = [(k, launch) for k, launch in enumerate(schedule.launches) if isinstance(launch, Launch)]
+    for _, launch in launches:
         costs = [k.cost for k in launch.candidates]
         assert np.isfinite(costs).all() and costs[0] > 0 and costs == sorted(costs), f"not the cheapest first: {costs}"
     yield "first", schedule
-    for k, launch in enumerate(schedule.launches):
+    for k, launch in launches:
         for choice in range(1, len(launch.candidates)):
             chosen = (*schedule.launches[:k], launch.choose(choice), *schedule.launches[k + 1 :])
             yield launch.candidates[choice].variant(), Schedule(schedule.graph, chosen)

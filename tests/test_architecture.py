@@ -18,7 +18,7 @@ ORDER = (
 )  # fmt: skip
 """Units of the compiler, a file or a folder each: every one imports itself and those before it."""
 
-SHARED = {"plan", "errors", "devices"}
+SHARED = {"plan", "errors", "devices", "host"}
 """Modules of the runtime that all of the compiler may use."""
 
 RUNS_PLANS = {"tune", "driver", "onnx_backend", "pictures", "cli"}

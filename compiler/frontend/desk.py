@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from ..errors import ComputedOperand, Unsupported, UnsupportedError
 from ..ir import Graph
-from ..ops.importing import Result, SourceNode
+from ..ops.importing import HOSTED, ONNX, TFLITE, Result, SourceNode
 
 FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error)
 """What an importer stumbles over when a node lacks the operands or attributes that its operator has."""
@@ -45,7 +45,9 @@ class Desk:
             wanted: how many outputs are used.
         """
         try:
-            result = importer(make())
+            node = make()
+            _check_open(node, importer)
+            result = importer(node)
             values = (result,) if isinstance(result, str) else tuple(result)
             if len(values) < wanted:
                 raise Unsupported(f"of its outputs {len(values)} would be accepted, but {wanted} are used")
@@ -65,3 +67,12 @@ class Desk:
             sources = self.graph.ancestors(self._computed)
             deciders = [name for name in self.graph.inputs if name in sources]
             raise UnsupportedError(str(self.path), self.refused, deciders) from self._cause
+
+
+def _check_open(node: SourceNode, importer: Callable[..., Result]) -> None:
+    """Refuses operands whose shapes depend on data, but for operators that run on the host."""
+    for k, value in enumerate(node.inputs):
+        if value and importer not in HOSTED and (type := node.graph.type(value)).open:
+            hosted = sorted(name for registry in (ONNX, TFLITE) for name, each in registry.items() if each in HOSTED)
+            accepted = f"outputs of the model, and operands of {', '.join(hosted)}, may be such"
+            raise Unsupported(f"the shape of operand {k} ({type}) depends on data; {accepted}")

@@ -95,7 +95,7 @@ class SourceNode:
         known = all(a is not None for a, v in zip(arrays, inputs) if v)
         if known and sum(t.nbytes for t in types) < FOLD_LIMIT:
             return tuple(self.add_constant(a) for a in op.reference(*arrays))
-        outputs = tuple(self.graph.fresh("".join(self.outputs[k : k + 1]) or self.name) for k in range(len(types)))
+        outputs = tuple(self.graph.fresh("".join(self.outputs[k : k + 1]) or f"{self.name}:{k}") for k in range(len(types)))
         name = self.graph.fresh(self.name or f"{self.op.lower()}{self.position}")
         self.graph.add_node(Node(name, op, inputs, outputs, position=self.position, sources=(self.name,)))
         return outputs
@@ -141,24 +141,31 @@ OnnxImporter = Callable[[OnnxNode], Result]
 TfliteImporter = Callable[[TfliteNode], Result]
 ONNX: dict[str, OnnxImporter] = {}
 TFLITE: dict[str, TfliteImporter] = {}
+HOSTED: dict[Callable[..., Result], str] = {}
+"""When the operators of an importer run on the host: "always", or "where …". Their operands may have shapes that depend on data."""
 F = TypeVar("F", bound=Callable[..., Result])
 
 
-def onnx_op(*names: str) -> Callable[[F], F]:
-    """Registers the importer of ONNX operators; a name of another domain is written "domain::Name"."""
+def onnx_op(*names: str, host: str = "") -> Callable[[F], F]:
+    """Registers the importer of ONNX operators; a name of another domain is written "domain::Name".
 
-    def register(function: F) -> F:
-        ONNX.update(dict.fromkeys(names, function))
-        return function
+    Args:
+        host: when they run on the host, as of `HOSTED`; never by default.
+    """
+    return lambda function: _register(ONNX, names, host, function)
 
-    return register
+
+def tflite_op(*names: str, host: str = "") -> Callable[[F], F]:
+    """Registers the importer of TFLite operators: builtin names, or the names of custom ops.
+
+    Args:
+        host: as of `onnx_op`.
+    """
+    return lambda function: _register(TFLITE, names, host, function)
 
 
-def tflite_op(*names: str) -> Callable[[F], F]:
-    """Registers the importer of TFLite operators: builtin names, or the names of custom ops."""
-
-    def register(function: F) -> F:
-        TFLITE.update(dict.fromkeys(names, function))
-        return function
-
-    return register
+def _register(registry: dict[str, Callable[..., Result]], names: tuple[str, ...], host: str, function: F) -> F:
+    registry.update(dict.fromkeys(names, function))
+    if host:
+        HOSTED[function] = host
+    return function

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
+
+from planish.runtime import host
 
 from ..ir import TensorType
 from ..layout import Layout
@@ -32,10 +34,15 @@ class Op:
             "gather": every layout, and a strided result;
             "linear": a strided layout, and a strided result.
         view: the result may be another view of operand 0, without a launch.
+        host: of an op that runs on the host, the function of `planish.runtime.host` that computes it, with the op's attributes; it
+            has no kernels, and its reference is that function. "" for all others.
+        reason: why it runs there.
     """
 
     layout: ClassVar[Literal["image", "any", "gather", "linear"]] = "linear"
     view: ClassVar[bool] = False
+    host: ClassVar[str] = ""
+    reason: ClassVar[str] = ""
 
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
         """The types of the results.
@@ -47,11 +54,17 @@ class Op:
 
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
         """The results, by plain numpy: obvious rather than fast, and the oracle of every kernel."""
-        raise NotImplementedError
+        if not self.host:
+            raise NotImplementedError
+        return host.FUNCTIONS[self.host].call(*arrays, **self.attributes())
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         """The kernels that can compute it on a target, best guess first."""
         raise NotImplementedError
+
+    def attributes(self) -> dict[str, Any]:
+        """The attributes by name, as JSON has them."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in vars(self).items()}
 
     def takes_strided(self, x: TensorType, layout: Layout) -> bool:
         """Of an "image" op: whether some kernel reads this operand 0 element by element, from any strided layout."""

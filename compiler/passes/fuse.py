@@ -72,6 +72,8 @@ def fuse(graph: Graph) -> list[Event]:
 def _grow(graph: Graph, node: Node) -> list[Event]:
     if len(node.outputs) != 1:
         return []
+    if node.op.host:
+        return _declined(graph, node, f"{describe(node.op)} runs on the host, so it has no kernel to join")
     if node.op.view:
         return _declined(graph, node, f"{describe(node.op)} computes nothing, so it has no kernel to join")
     given = len(node.epilogue)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from ..ir import Graph, Node
 from ..layout import Layout
 from ..ops.elementwise import Cast, Elementwise
+from ..ops.host_copy import HostCopy
 from ..ops.movement import Concat, Copy, Pad, Reshape, Slice, Transpose
 from ..targets import Target
 from .rewrite import Event, describe
@@ -84,8 +85,9 @@ def _separate_outputs(graph: Graph) -> None:
     seen: set[str] = set()
     for name, value in list(graph.outputs.items()):
         if value in seen or graph.producer(value) is None:
-            like = graph.producer(value) or Node(name, Copy(), (value,), (name,))
-            graph.outputs[name] = graph.emit(Copy(), value, like=like, hint=name)
+            copy = HostCopy() if graph.type(value).open else Copy()
+            like = graph.producer(value) or Node(name, copy, (value,), (name,))
+            graph.outputs[name] = graph.emit(copy, value, like=like, hint=name)
         seen.add(graph.outputs[name])
 
 
@@ -140,7 +142,7 @@ def _placeable(graph: Graph, name: str) -> bool:
     """Whether a value may be written into another's buffer: it is computed, and nobody has placed it."""
     value = graph.value(name)
     producer = graph.producer(name)
-    if producer is None or value.home is not None or graph.is_output(name):
+    if producer is None or producer.op.host or value.home is not None or graph.is_output(name):
         return False
     return not (isinstance(producer.op, Slice) and view_layout(graph, producer) is not None)
 
@@ -207,13 +209,23 @@ def _view(graph: Graph, node: Node) -> list[Event]:
 
 
 def _supply(graph: Graph, node: Node, lanes: int, copies: dict[tuple[str, Layout], str]) -> list[Event]:
-    """Puts a copy in front of an op that cannot read its operand as it lies, or takes the one made for another reader."""
-    if not node.inputs or not node.inputs[0]:
+    """Puts a copy in front of an op that cannot read an operand as it lies, or takes the one made for another reader.
+
+    The host reads all its operands row-major; of other ops the first one matters.
+    """
+    events = []
+    for index in range(len(node.inputs) if node.op.host else min(len(node.inputs), 1)):
+        events += _supply_operand(graph, graph.node(node.name), index, lanes, copies)
+    return events
+
+
+def _supply_operand(graph: Graph, node: Node, index: int, lanes: int, copies: dict[tuple[str, Layout], str]) -> list[Event]:
+    name = node.inputs[index]
+    if not name:
         return []
-    name = node.inputs[0]
     value = graph.value(name)
     layout = value.layout
-    if layout is None or value.data is not None:
+    if layout is None or value.data is not None or value.type.open:
         return []
     wants = node.op.layout
     shape = value.type.shape
@@ -222,7 +234,7 @@ def _supply(graph: Graph, node: Node, lanes: int, copies: dict[tuple[str, Layout
         if vectors or (layout.axis is None and node.op.takes_strided(value.type, layout)):
             return []
         wanted = Layout.blocked(shape, lanes)
-    elif wants == "linear" and layout.axis is not None:
+    elif (wants == "linear" and layout.axis is not None) or (node.op.host and not layout.row_major(shape)):
         wanted = Layout.linear(shape)
     else:
         return []
@@ -231,7 +243,7 @@ def _supply(graph: Graph, node: Node, lanes: int, copies: dict[tuple[str, Layout
         producer = graph.producer(name)
         copy = copies[name, wanted] = graph.emit(Copy(), name, like=replace(producer or node, sources=()), hint=name)
         _set(graph, copy, wanted)
-    graph.replace_node(node, replace(node, inputs=(copy, *node.inputs[1:])))
+    graph.replace_node(node, replace(node, inputs=(*node.inputs[:index], copy, *node.inputs[index + 1 :])))
     op = describe(node.op)
     return [Event("place", node.name, op, False, f"'{name}' is copied to {wanted}: {op} cannot read {layout}")]
 

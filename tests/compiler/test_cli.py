@@ -49,7 +49,7 @@ def strange_tflite() -> bytes:
     m = TfliteWriter()
     a = m.op("CUSTOM", [m.input("x", (2, 2), "float32")], shape=(2, 2), dtype="float32", custom_code="Mystery")
     b = m.op("RELU", [a], shape=(2, 2), dtype="float32")
-    m.output(*m.op("UNIQUE", [b], outputs=[((2,), "float32"), ((2,), "int32")]))
+    m.output(m.op("SKIP_GRAM", [b], shape=(2,), dtype="float32"))
     return m.finish()
 
 
@@ -293,7 +293,7 @@ REFUSALS: dict[str, Refusal] = {
     "truncated onnx": (lambda: [text("t.onnx", UPSCALER.read_bytes()[:9000])], ("t.onnx: ", "damaged or truncated ONNX protobuf")),
     "operators of tflite": (
         lambda: [text("s.tflite", strange_tflite())],
-        ("s.tflite: 2 nodes not supported: ", "Mystery 'mystery_0': no such operator is supported", "UNIQUE 'unique_2': no such",
+        ("s.tflite: 2 nodes not supported: ", "Mystery 'mystery_0': no such operator is supported", "SKIP_GRAM 'skip_gram_2': no such",
          "(`planish ops` lists those that are)"),
     ),
     "operators of onnx": (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from planish.runtime.plan import Argument, Kernel, Launch, Plan, Tensor
+from planish.runtime.plan import Argument, HostStep, Kernel, Launch, Operand, Plan, Tensor
 
 SCALE = """__kernel void scale(__global const float *restrict x, __global const float *restrict w, __global float *restrict y)
 {
@@ -36,6 +38,34 @@ def linear() -> Plan:
             Launch(1, (6,), None, (twice, b, total), ("sum", "bias"), flops=6, nbytes=72, variant="add"),
         ),
         arena=2 * ALIGNMENT, alignment=ALIGNMENT, weights=weights.tobytes(), provenance={"source": "linear"},
+    )  # fmt: skip
+
+
+def hosted() -> Plan:
+    """Of x = 2 a: found = where it is not zero, by axis; row = the second row of that; again = the numbers of the elements that are
+    not the least of x.
+
+    A launch before the host; steps on operands from the arena, from the weights and from the host; results there and in the arena.
+    """
+    whole = linear()
+
+    def kept(buffer: str, index: int, *shape: int, dtype: str = "int64") -> Operand:
+        return Operand(Argument(buffer, index, 0, 0), shape, dtype, dtype)
+
+    x = Operand(Argument("arena", 0, ALIGNMENT, 24), SHAPE, "float32", "float32")
+    second = Operand(Argument("weights", 0, 2, 2), (2,), "bool", "uint8")
+    which = Operand(Argument("arena", 0, 8, 48), (6,), "int64", "int64")
+    distinct = (kept("host", 0, -1, dtype="float32"), kept("host", 2, -1), which, kept("host", 1, -1))
+    return replace(
+        whole, inputs=whole.inputs[:1], kernels=whole.kernels[:1],
+        outputs=(Tensor("found", (2, -1), "int64"), Tensor("row", (-1, -1), "int64"), Tensor("again", (-1, 1), "int64")),
+        launches=(
+            whole.launches[0],
+            HostStep("nonzero", {"by_row": False}, (x,), (kept("output", 0, 2, -1),), ("find",), "it depends on data"),
+            HostStep("unique", {"axis": None, "sorted": True}, (x,), distinct, ("distinct",)),
+            HostStep("compress", {"axis": 0}, (kept("output", 0, 2, -1), second), (kept("output", 1, -1, -1),), ("pick",)),
+            HostStep("nonzero", {"by_row": True}, (which,), (kept("output", 2, -1, 1),)),
+        ),
     )  # fmt: skip
 
 

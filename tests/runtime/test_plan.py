@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from planish.runtime import host
 from planish.runtime import plan as plan_format
 from planish.runtime.errors import PlanError
 from planish.runtime.plan import Argument, Kernel, Launch, Plan, Tensor
-from tests.runtime.plans import linear
+from tests.runtime.plans import hosted, linear
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ("plan.json", "weights.bin", "kernels/scale.cl", "kernels/add.cl")
@@ -220,6 +221,61 @@ def test_contradictions_under_a_right_seal(folder: Path, change: Callable[[dict[
 def test_contradictions_are_refused_when_a_plan_is_made(change: dict[str, Any], message: str) -> None:
     with pytest.raises(PlanError, match=message):
         replace(linear(), **change)
+
+
+# -- steps on the host
+
+
+def test_steps_on_the_host_are_written_and_read(tmp_path: Path) -> None:
+    hosted().write(tmp_path / "plan")
+    assert Plan.read(tmp_path / "plan") == hosted()
+    assert [json.loads(p.document())["version"] for p in (hosted(), linear())] == [2, 1]
+    assert str(hosted().outputs[0]) == "found int64[2, -1]"
+
+
+HOSTED: dict[str, tuple[Callable[[list[Any]], object], str]] = {
+    "an unknown function": (lambda s: s[1].update(host="system"), "launch 1: no host function 'system'; there are copy, "),
+    "a function of a module": (lambda s: s[1].update(host="os.system"), "no host function 'os.system'"),
+    "an attribute too many": (lambda s: s[1]["attributes"].update(x=1), "nonzero takes attributes (by_row: bool), not"),
+    "an attribute too few": (lambda s: s[1].update(attributes={}), "nonzero takes attributes (by_row: bool), not {}"),
+    "an attribute of another type": (lambda s: s[2]["attributes"].update(axis="0"), "unique takes attributes (axis: int | None, "),
+    "attributes of another type": (lambda s: s[1].update(attributes=3), "garbles"),
+    "an operand too many": (lambda s: s[1]["inputs"].append(s[1]["inputs"][0]), "nonzero takes 1 to 1 operands"),
+    "an operand too few": (lambda s: s[1].update(inputs=[]), "nonzero takes 1 to 1 operands"),
+    "an absent operand": (lambda s: s[1].update(inputs=[None]), "nonzero takes 1 to 1 operands"),
+    "a result too few": (lambda s: s[2]["outputs"].pop(), "unique gives 4 results, not 3"),
+    "a result in the weights": (lambda s: place(s[2]["outputs"][2], "weights"), "launch 2, result 2: weights 0 is not"),
+    "a result in an input": (lambda s: place(s[2]["outputs"][2], "input"), "launch 2, result 2: input 0 is not"),
+    "an operand of no buffer": (lambda s: place(s[1]["inputs"][0], "heap"), "launch 1, operand 0: heap 0 is not"),
+    "an operand that begins before": (lambda s: place(s[1]["inputs"][0], "arena", 0, -24), "lie outside of arena 0"),
+    "an operand that ends behind": (lambda s: place(s[1]["inputs"][0], "arena", 0, 1020), "lie outside of arena 0"),
+    "an operand of no input": (lambda s: place(s[1]["inputs"][0], "input", 1), "lie outside of input 1"),
+    "an operand of other bytes": (lambda s: s[1]["inputs"][0].update(shape=[2, 4]), "launch 1, operand 0: 24 bytes for 32"),
+    "an operand of a dtype of text": (lambda s: s[1]["inputs"][0].update(dtype="object"), "no tensor object[2, 3]"),
+    "an operand stored as text": (lambda s: s[1]["inputs"][0].update(storage="O"), "no tensor float32[2, 3]"),
+    "an operand below nothing": (lambda s: s[1]["inputs"][0].update(shape=[2, -2]), "no tensor float32[2, -2]"),
+    "an open shape on the device": (lambda s: s[1]["inputs"][0].update(shape=[2, -1]), "an open shape in arena 0"),
+    "an operand that nobody made": (lambda s: place(s[3]["inputs"][0], "host", 7), "no step before makes host 7"),
+    "an operand of another shape": (lambda s: s[3]["inputs"][0].update(shape=[-1, -1]), "no step before makes output 0 so"),
+    "an operand made later": (lambda s: s.insert(1, s.pop(3)), "launch 1, operand 0: no step before makes output 0 so"),
+    "an output that nobody makes": (lambda s: s.pop(), "no step on the host makes 'again int64[-1, 1]'"),
+    "an output of another type": (lambda s: s[4]["outputs"][0].update(dtype="int32"), "no step on the host makes 'again"),
+}
+
+
+def place(operand: dict[str, Any], *parts: object) -> None:
+    operand["place"][: len(parts)] = parts
+
+
+@pytest.mark.parametrize(("change", "message"), HOSTED.values(), ids=list(HOSTED))
+def test_steps_that_contradict(tmp_path: Path, change: Callable[[list[Any]], object], message: str) -> None:
+    hosted().write(tmp_path / "plan")
+    rewrite(tmp_path / "plan", lambda d: change(d["launches"]))
+    assert message in refusal(tmp_path / "plan")
+
+
+def test_every_attribute_has_a_type() -> None:
+    assert {t for f in host.FUNCTIONS.values() for t in f.attributes.values()} == set(host.TYPES)
 
 
 # -- writing

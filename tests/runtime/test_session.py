@@ -15,7 +15,7 @@ import pytest
 
 from planish.runtime import DeviceError, InputError, PlanError, Session, Tensor, load
 from planish.runtime.plan import Argument, Kernel, Launch, Plan
-from tests.runtime.plans import SHAPE, expected, linear
+from tests.runtime.plans import SHAPE, expected, hosted, linear
 
 pytestmark = pytest.mark.device
 
@@ -276,3 +276,32 @@ def test_a_kernel_of_another_name(device: cl.Device) -> None:
     kernels = (replace(plan.kernels[0], source=plan.kernels[0].source.replace("scale", "shrink")), plan.kernels[1])
     with pytest.raises(DeviceError, match=r"cannot run the plan: .*KERNEL_NAME"):
         Session(replace(plan, kernels=kernels), device)
+
+
+def test_steps_on_the_host(device: cl.Device) -> None:
+    a = np.array([[0, 1, 0], [3, 0, 1]], np.float32)
+    with Session(hosted(), device) as session:
+        for x in (a, np.zeros_like(a), a[::-1]):
+            outputs = session.run([x])
+            found = np.stack(np.nonzero(x))
+            np.testing.assert_array_equal(outputs["found"], found)
+            np.testing.assert_array_equal(outputs["row"], found[1:])
+            np.testing.assert_array_equal(outputs["again"], np.flatnonzero(x)[:, None])
+            assert all(outputs[t.name].dtype == t.dtype for t in session.outputs)
+        timings = session.profile([a], repeat=2)
+    assert [(t.kernel, t.variant, t.nodes) for t in timings[:3]] == [
+        ("scale", "scale", ("double",)), ("nonzero", "host", ("find",)), ("unique", "host", ("distinct",))]
+    assert all(0 < t.microseconds < 1e6 for t in timings[1:])
+
+
+@pytest.mark.parametrize(("change", "message"), [
+    ({"attributes": {"axis": 5}}, "host step compress for pick does not fit its operands: axis 5 is out of bounds"),
+    ({"host": "copy", "attributes": {}, "inputs": hosted().launches[3].inputs[:1], "outputs": (
+        replace(hosted().launches[3].outputs[0], shape=(-1,)),)}, r"host step copy gives int64\[2, 3\] where the plan says int64\[-1\]"),
+])  # fmt: skip
+def test_a_step_that_does_not_fit_its_operands(device: cl.Device, change: dict[str, Any], message: str) -> None:
+    plan = hosted()
+    launches = (*plan.launches[:3], replace(plan.launches[3], **change), plan.launches[4])
+    outputs = (plan.outputs[0], replace(plan.outputs[1], shape=launches[3].outputs[0].shape), plan.outputs[2])
+    with Session(replace(plan, launches=launches, outputs=outputs), device) as session, pytest.raises(PlanError, match=message):
+        session.run([np.array([[0, 1, 0], [3, 0, 1]], np.float32)])
