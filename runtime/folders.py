@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import secrets
 import shutil
@@ -13,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PREFIX = ".planish-"
+ATTEMPTS = 100
+"""How often to try where others write to the same place."""
 STALE = 3600.0
 """Seconds after which a scratch folder has no writer any more: it was killed."""
 
@@ -46,7 +49,7 @@ def _swap(scratch: Path, folder: Path) -> None:
     """Puts `scratch/new` in the place of `folder`, be there a folder, a file or nothing; others may do so at the same time."""
     if _exchange(scratch / "new", folder):
         return
-    for attempt in range(10):
+    for attempt in range(ATTEMPTS):
         old: Path | None = scratch / f"old{attempt}"
         try:
             folder.rename(scratch / f"old{attempt}")
@@ -56,8 +59,9 @@ def _swap(scratch: Path, folder: Path) -> None:
             (scratch / "new").rename(folder)
             return
         except BaseException as error:
-            if isinstance(error, OSError) and folder.exists() and attempt < 9:
-                continue  # another writer was faster; its result goes too
+            faster = isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.EACCES, errno.ENOTDIR)
+            if faster and attempt < ATTEMPTS - 1:
+                continue  # another writer was; its result goes too
             if old and not folder.exists():
                 old.rename(folder)
             raise
