@@ -30,6 +30,7 @@ from planish.compiler.ops.pool import Pool2D
 from planish.compiler.ops.recurrent import Recurrence
 from planish.compiler.ops.reduce import Reduce
 from planish.compiler.ops.resize import Resize2D
+from planish.compiler.ops.sample import Sample
 from planish.compiler.ops.softmax import Softmax
 from planish.compiler.ops.top import Top
 from planish.compiler.passes.lay_out import lay_out
@@ -111,6 +112,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "recurrent": ((3, 2, 20), LSTM, [(5, 20), (2, 5), (2, 5)]),
     "reduce": ((1, 9, 11, 17), Reduce("mean", (1, 2), True), []),
     "resize": ((1, 5, 7, 17), Resize2D((10, 14), "linear", (2.0, 2.0)), []),
+    "sample": ((1, 5, 7, 17), Sample("cubic", "reflection"), [(1, 3, 4, 2)]),
     "softmax": ((3, 17), Softmax(1), []),
     "top_rank": ((7, 17), Top(1, 5), []),
     "top_select": ((7, 17), Top(1), []),
