@@ -52,6 +52,10 @@ class ComputedOperand(Unsupported):
         self.value = value
 
 
+class Refused(Exception):
+    """Raised out of an importer by nodes within its own that were refused; the desk has the reasons."""
+
+
 class UnsupportedError(CompileError):
     """Nodes that cannot be compiled; the message tells those of one operator and one reason together.
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import ComputedOperand, Unsupported, UnsupportedError
+from ..errors import ComputedOperand, Refused, Unsupported, UnsupportedError
 from ..ir import Graph
 from ..ops.importing import HOSTED, ONNX, TFLITE, Result, SourceNode
 
@@ -56,6 +56,8 @@ class Desk:
             if isinstance(error, ComputedOperand):
                 self._computed.append(error.value)
             self.refuse(name, op, str(error), error)
+        except Refused:
+            return None
         except FAULTS as error:
             what = f"{type(error).__name__}: {error}"
             self.refuse(name, op, f"its operands or attributes do not fit the operator ({what})", error)

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, ValueInfoProto
+from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
 
-from ..errors import NO_OPERATOR, ModelError
+from ..errors import NO_OPERATOR, ModelError, Refused
 from ..ir import Graph, Node, TensorType, Value
 from ..ops import importing
 from ..ops.lowbit import FLOATS, Decode, Encode, held_as, stored_as
@@ -73,20 +73,33 @@ def _texts(model: ModelProto) -> Iterator[str | bytes]:
 
 @dataclass
 class _Scope:
-    """The names that nodes see: of the model's graph, or of a function's body.
+    """The names that nodes see: of the model's graph, of a function's body, or of a graph that a node holds.
 
     Attributes:
+        used: names that something reads.
+        constants: those of the graph, until they are asked for.
         values: name -> value of the graph; None for what a refused node computes.
         elements: name -> the type of its numbers, where numpy lacks it.
         prefix: of the names of nodes.
-        used: names that something reads.
+        outer: the scope around it, whose names it sees.
     """
 
     opsets: Opsets
     used: set[str]
+    constants: Mapping[str, TensorProto | SparseTensorProto] = field(default_factory=dict)
     values: dict[str, str | None] = field(default_factory=dict)
     elements: dict[str, str] = field(default_factory=dict)
     prefix: str = ""
+    outer: _Scope | None = None
+
+    def element(self, name: str) -> str:
+        """The type of a name's numbers, where numpy lacks it."""
+        at: _Scope | None = self
+        while at is not None:
+            if name in at.elements or name in at.values:
+                return at.elements.get(name, "")
+            at = at.outer
+        return ""
 
 
 class _Reader:
@@ -96,16 +109,11 @@ class _Reader:
         self.graph = Graph(path.stem)
         self.desk = Desk(path, self.graph)
         self.functions = {(_domain(f.domain), f.name): f for f in model.functions}
-        self.constants = {t.name: t for t in model.graph.initializer}
-        self.sparse = {t.values.name: t for t in model.graph.sparse_initializer}
-        used = {*_reads(model.graph.node), *(o.name for o in model.graph.output)}
-        self.main = _Scope(_opsets(model.opset_import), used)
-        for tensor in (*self.constants.values(), *(t.values for t in self.sparse.values())):
-            self.main.elements[tensor.name] = onnx_elements.element(tensor.data_type)
+        self.main = _scope(model.graph, _opsets(model.opset_import))
         self.position = 0
 
     def add_inputs(self, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> None:
-        inputs = [i for i in self.model.graph.input if i.name not in self.constants and i.name not in self.sparse]
+        inputs = [i for i in self.model.graph.input if i.name not in self.main.constants]
         for i in inputs:
             reason = _refusal(i)
             if reason:
@@ -127,8 +135,8 @@ class _Reader:
 
     def add_outputs(self) -> None:
         for output in self.model.graph.output:
-            value, elem_type = self._value(output.name, self.main), output.type.tensor_type.elem_type
-            element = onnx_elements.element(elem_type) if elem_type else self.main.elements.get(output.name, "")
+            value, elem_type = self.value(output.name, self.main), output.type.tensor_type.elem_type
+            element = onnx_elements.element(elem_type) if elem_type else self.main.element(output.name)
             self.graph.outputs[output.name] = self._encoded(value, element) if element in FLOATS else value
 
     def _decoded(self, bits: str, element: str) -> str:
@@ -160,7 +168,7 @@ class _Reader:
         results: Sequence[str | None] | None = None
         if not known:
             self.desk.refuse(name, op, NO_OPERATOR)
-        elif all(scope.values.get(v, "") is not None for v in _reads([node])):
+        elif all(self._known(v, scope) for v in _reads([node])):
             wanted = max((k + 1 for k, v in enumerate(node.output) if v in scope.used), default=0)
             if importer and not function:
                 make = partial(self._node, node, op, name, version, scope)
@@ -170,20 +178,20 @@ class _Reader:
         scope.values.update(zip(node.output, results if results is not None else [None] * len(node.output)))
 
     def _node(self, node: NodeProto, op: str, name: str, version: int, scope: _Scope) -> importing.OnnxNode:
-        operands = tuple(self._value(v, scope) for v in node.input)
-        elements = tuple(scope.elements.get(v, "") for v in node.input)
+        operands = tuple(self.value(v, scope) for v in node.input)
+        elements = tuple(scope.element(v) for v in node.input)
         found = onnx_elements.of_results(node, version, elements, [self.graph.type(v) if v else None for v in operands])
         scope.elements.update(found)
         return importing.OnnxNode(
             self.graph, name, op, self.position - 1, operands, tuple(f"{scope.prefix}{v}" for v in node.output), opset=version,
-            attributes={a.name: attribute_value(a, self.path) for a in node.attribute}, elements=elements,
-            element=found.get(node.output[0], "") if node.output else "",
+            attributes={a.name: attribute_value(a, self.path) for a in node.attribute}, inline=_Inline(self, node, name, scope),
+            elements=elements, element=found.get(node.output[0], "") if node.output else "",
         )
 
     def _call(self, node: NodeProto, op: str, name: str, version: int, scope: _Scope) -> list[str | None] | None:
         """Imports the body of a function in the place of the node that calls it."""
-        operands = [self._value(v, scope) for v in node.input]
-        elements = [scope.elements.get(v, "") for v in node.input]
+        operands = [self.value(v, scope) for v in node.input]
+        elements = [scope.element(v) for v in node.input]
         function = self.functions.get((_domain(node.domain), node.op_type))
         if function is None:
             types = [onnx_elements.type_proto(e, self.graph.type(v) if v else None) for e, v in zip(elements, operands)]
@@ -198,23 +206,40 @@ class _Reader:
         inner.values.update(zip(function.input, operands))
         inner.elements.update(zip(function.input, elements))
         self.add_nodes(nodes, inner)
-        scope.elements.update(zip(node.output, (inner.elements.get(v, "") for v in function.output)))
+        scope.elements.update(zip(node.output, (inner.element(v) for v in function.output)))
         return [inner.values.get(v) for v in function.output]
 
-    def _value(self, name: str, scope: _Scope) -> str:
-        """The graph's value of that name; a constant is added when it is first asked for."""
-        value = scope.values.get(name) if name else ""
-        if value is not None:
-            return value
-        if scope is self.main and name in self.constants:
-            array = array_of(self.constants[name], self.path)
-        elif scope is self.main and name in self.sparse:
-            array = dense(self.sparse[name], self.path)
-        else:
-            raise ModelError(f"{self.path}: '{name}' is neither an input nor a constant, and no node computes it")
-        scope.values[name] = value = self.graph.fresh(name)
-        self.graph.add_value(Value(value, TensorType.of(array), array))
-        return value
+    def _known(self, name: str, scope: _Scope) -> bool:
+        """Whether no refused node computes what has that name."""
+        at: _Scope | None = scope
+        while at is not None:
+            if name in at.values:
+                return at.values[name] is not None
+            at = at.outer
+        return True
+
+    def value(self, name: str, scope: _Scope) -> str:
+        """The graph's value of that name; a constant is added when it is first asked for.
+
+        Raises:
+            Refused: a refused node computes it.
+        """
+        at: _Scope | None = scope if name else None
+        while at is not None:
+            if name in at.values:
+                value = at.values[name]
+                if value is None:
+                    raise Refused
+                return value
+            constant = at.constants.get(name)
+            if constant is not None:
+                array = dense(constant, self.path) if isinstance(constant, SparseTensorProto) else array_of(constant, self.path)
+                at.values[name] = value = self.graph.fresh(at.prefix + name)
+                return self.graph.add_value(Value(value, TensorType.of(array), array))
+            at = at.outer
+        if not name:
+            return ""
+        raise ModelError(f"{self.path}: '{name}' is neither an input nor a constant, and no node computes it")
 
     def _ordered(self, nodes: Sequence[NodeProto]) -> Sequence[NodeProto]:
         """The nodes with producers before consumers; as they are, where they already stand so."""
@@ -227,6 +252,39 @@ class _Reader:
         except CycleError as error:
             cycle = " -> ".join(nodes[k].name for k in error.args[1])
             raise ModelError(f"{self.path}: the graph has a cycle: {cycle}") from None
+
+
+class _Inline:
+    """Imports the graphs that a node holds, once for each call.
+
+    Attributes:
+        held: of each attribute, the scope of its graph's constants, which all calls share.
+    """
+
+    def __init__(self, reader: _Reader, node: NodeProto, name: str, scope: _Scope):
+        self.reader, self.name, self.scope = reader, name, scope
+        self.graphs: dict[str, GraphProto] = {a.name: a.g for a in node.attribute if a.HasField("g")}
+        self.held: dict[str, _Scope] = {}
+        self.calls = 0
+
+    def __call__(self, attribute: str, operands: Sequence[str]) -> list[str]:
+        graph = self.graphs[attribute]
+        if attribute not in self.held:
+            self.held[attribute] = _scope(graph, self.scope.opsets, f"{self.name}/", self.scope)
+        held = self.held[attribute]
+        inner = _Scope(held.opsets, held.used, prefix=f"{self.name}/{self.calls}/" if self.calls else held.prefix, outer=held)
+        self.calls += 1
+        inner.values.update(zip((i.name for i in graph.input), operands))
+        self.reader.add_nodes(graph.node, inner)
+        return [self.reader.value(o.name, inner) for o in graph.output]
+
+
+def _scope(graph: GraphProto, opsets: Opsets, prefix: str = "", outer: _Scope | None = None) -> _Scope:
+    """The scope of a graph's constants; of the model's graph, of all its names."""
+    constants = {**{t.name: t for t in graph.initializer}, **{t.values.name: t for t in graph.sparse_initializer}}
+    elements = {t.name: onnx_elements.element(t.data_type) for t in (*graph.initializer, *(t.values for t in graph.sparse_initializer))}
+    used = {*_reads(graph.node), *(o.name for o in graph.output)}
+    return _Scope(opsets, used, constants, elements=elements, prefix=prefix, outer=outer)
 
 
 def _domain(domain: str) -> str:

@@ -7,7 +7,7 @@ array by the time a Reshape asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -108,11 +108,13 @@ class OnnxNode(SourceNode):
     Attributes:
         opset: the version of the operator set that the file imports for the node's domain.
         attributes: by name, as Python values (tensors as arrays).
+        inline: imports the graph of an attribute on operands, in the place of this node; gives its results, or raises `Refused`.
         elements: of each operand the name of its element type where numpy lacks it, else ""; element: that of the first output.
     """
 
     opset: int
     attributes: dict[str, Any]
+    inline: Callable[[str, Sequence[str]], list[str]]
     elements: tuple[str, ...] = ()
     element: str = ""
 

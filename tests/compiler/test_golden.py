@@ -20,8 +20,7 @@ from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.conv_transpose import ConvTranspose2D
 from planish.compiler.ops.cumulative import Cumulative
 from planish.compiler.ops.det import Det
-from planish.compiler.ops.elementwise import Cast
-from planish.compiler.ops.elementwise import Elementwise
+from planish.compiler.ops.elementwise import Cast, Elementwise
 from planish.compiler.ops.gather import Gather
 from planish.compiler.ops.lrn import LocalResponseNorm
 from planish.compiler.ops.matmul import MatMul
