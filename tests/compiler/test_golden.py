@@ -30,6 +30,7 @@ from planish.compiler.ops.recurrent import Recurrence
 from planish.compiler.ops.reduce import Reduce
 from planish.compiler.ops.resize import Resize2D
 from planish.compiler.ops.sample import Sample
+from planish.compiler.ops.scatter import ScatterND
 from planish.compiler.ops.softmax import Softmax
 from planish.compiler.ops.top import Top
 from planish.compiler.passes.lay_out import lay_out
@@ -112,6 +113,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "reduce": ((1, 9, 11, 17), Reduce("mean", (1, 2), True), []),
     "resize": ((1, 5, 7, 17), Resize2D((10, 14), "linear", (2.0, 2.0)), []),
     "sample": ((1, 5, 7, 17), Sample("cubic", "reflection"), [(1, 3, 4, 2)]),
+    "scatter": ((7, 17), ScatterND((7, 17), "add"), [(3, 1), (3, 17)]),
     "softmax": ((3, 17), Softmax(1), []),
     "top_rank": ((7, 17), Top(1, 5), []),
     "top_select": ((7, 17), Top(1), []),
@@ -127,7 +129,8 @@ def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site,
     shape, op, constants = CASES[template]
     b = Build()
     x = b("neg", b.input(*shape))
-    operands = [b.array(np.arange(s[0]), "int32") if isinstance(op, Gather) else b.constant(*s) for s in constants]
+    operands = [b.array(np.arange(np.prod(s)).reshape(s), "int32") if isinstance(op, Gather | ScatterND) and not k else b.constant(*s)
+                for k, s in enumerate(constants)]
     y = b(op, x, *operands)
     y = y if b.graph.type(y).dtype.kind == "f" else b(Cast(np.dtype(np.float32)), y)
     bias, residual = b.constant(b.shape(y)[-1]), b.input(*b.shape(y))
