@@ -11,8 +11,9 @@ import numpy as np
 
 from ..errors import GraphError, Unsupported
 from ..ir import TensorType
+from .elementwise import Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
-from .movement import Concat, Reshape, Slice
+from .movement import Concat, Reshape, Slice, Transpose
 from .op import Op, normal_axis
 
 if TYPE_CHECKING:
@@ -234,6 +235,32 @@ def tflite_gather_nd(n: TfliteNode) -> str:
 @tflite_op("EMBEDDING_LOOKUP")
 def tflite_embedding_lookup(n: TfliteNode) -> str:
     return gather(n, n.input(1), n.input(0), 0)
+
+
+def reverse_sequence(n: SourceNode, batch: int, time: int) -> str:
+    """Of operand 0 the first elements along `time` in reverse order, for each of the batch as many as operand 1 says."""
+    x, lengths = n.input(0), n.input(1)
+    rank = len(n.shape(x))
+    batch, time = normal_axis(batch, rank), normal_axis(time, rank)
+    if batch == time or not (0 <= batch < rank and 0 <= time < rank) or n.shape(lengths) != (n.shape(x)[batch],):
+        raise Unsupported(f"lengths {n.type(lengths)} of sequences along axis {time} of {n.type(x)}, one for each of axis {batch}")
+    perm = (batch, time, *(d for d in range(rank) if d not in (batch, time)))
+    column = n.emit(Reshape((n.shape(x)[batch], 1)), lengths)
+    step = n.add_constant(np.arange(n.shape(x)[time], dtype=n.type(lengths).dtype))
+    mirrored = n.emit(Elementwise("sub"), n.emit(Elementwise("sub"), column, n.scalar(1, lengths)), step)
+    index = n.emit(Elementwise("where"), n.emit(Elementwise("less"), step, column), mirrored, step)
+    y = n.emit(Gather(1, 1), n.emit(Transpose(perm), x), index)
+    return n.emit(Transpose(tuple(perm.index(d) for d in range(rank))), y)
+
+
+@onnx_op("ReverseSequence")
+def onnx_reverse_sequence(n: OnnxNode) -> str:
+    return reverse_sequence(n, n.attr("batch_axis", 1), n.attr("time_axis", 0))
+
+
+@tflite_op("REVERSE_SEQUENCE")
+def tflite_reverse_sequence(n: TfliteNode) -> str:
+    return reverse_sequence(n, n.options.batch_dim, n.options.seq_dim)
 
 
 def _runs(indices: list[int]) -> list[tuple[int, int, int]]:

@@ -17,6 +17,7 @@ from tests.harness import CPU, GPU, Case, check, check_file, floats
 from tests.oracles import evaluated, litert, onnx_node, same, standard_case, standard_cases, tflite_node
 
 RNG = np.random.default_rng(5)
+REVERSED = [c for c in standard_cases(["reversesequence"], ["ReverseSequence"]) if "bfloat16" not in c.name]
 GATHERS = [
     # op, shape of x, shape of the index
     (GatherElements(0), (9,), (4,)),
@@ -107,3 +108,28 @@ def test_litert(tmp_path: Path, shape: tuple[int, ...], picked: tuple[int, ...])
 def test_constant_indices_outside_are_refused(tmp_path: Path, op: str, index: list[list[int]]) -> None:
     with pytest.raises(UnsupportedError, match="outside axis"):
         load(onnx_node(tmp_path, op, floats((2, 3)), [np.array(index)]))
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("case", REVERSED, ids=lambda c: c.name)
+def test_standard_reverse_sequence(case: Any, tmp_path: Path) -> None:
+    path, arrays, expected = standard_case(tmp_path, case, 2)
+    same(evaluated(path, arrays), expected, 0)
+    assert check_file(path, arrays) >= 1
+
+
+@pytest.mark.device
+@pytest.mark.parametrize(("batch", "time"), [(0, 1), (1, 0), (0, 3), (3, 1)])
+def test_litert_reverse_sequence(tmp_path: Path, batch: int, time: int) -> None:
+    (x,) = floats((3, 4, 2, 5))
+    lengths = RNG.integers(1, x.shape[time] + 1, x.shape[batch])
+    for dtype in (np.int32, np.int64):
+        options = {"batch_dim": batch, "seq_dim": time}
+        path, feed = tflite_node(tmp_path, "REVERSE_SEQUENCE", [x, lengths.astype(dtype)], options, fed=2)
+        same(evaluated(path, feed), litert(path, feed), 0)
+        assert check_file(path, feed) >= 1
+
+
+def test_sequences_without_lengths_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="one for each"):
+        load(onnx_node(tmp_path, "ReverseSequence", [*floats((3, 4)), np.ones(3, np.int64)]))
