@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from ..errors import GraphError, Unsupported
-from .importing import OnnxNode
+from .importing import OnnxNode, TfliteNode
 
 Pair = tuple[int, int]
 Pads = tuple[Pair, Pair]
@@ -53,3 +55,14 @@ def onnx_pads(n: OnnxNode, spatial: Sequence[int], kernel: Sequence[int], stride
         return [(0, 0)] * axes
     pads = n.attr("pads") or [0] * 2 * axes
     return [(int(pads[d]), int(pads[d + axes])) for d in range(axes)]
+
+
+def pool_options(n: TfliteNode) -> tuple[str, Pair, Pair, str]:
+    """Padding, stride, window and activation of MediaPipe's ops, which are those of TfLitePoolParams: six integers."""
+    if not isinstance(n.custom, bytes) or len(n.custom) < 24:
+        raise Unsupported("its options are not the 24 bytes of padding, strides, window and activation that the op has")
+    padding, stride_w, stride_h, width, height, activation = np.frombuffer(n.custom[:24], "<i4").tolist()
+    names = ("NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH")
+    if padding not in (1, 2) or activation not in range(len(names)):
+        raise Unsupported(f"padding {padding} and activation {activation}; 1 (SAME), 2 (VALID) and 0 to 4 would be accepted")
+    return ("SAME" if padding == 1 else "VALID"), (stride_h, stride_w), (height, width), names[activation]

@@ -13,12 +13,14 @@ from ..errors import GraphError, Unsupported
 from ..ir import TensorType
 from .activation import activate
 from .conv import channels_last, channels_second
-from .elementwise import Elementwise
+from .elementwise import Cast, Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
+from .max_place import MaxPlace
 from .movement import Reshape
 from .op import Op
-from .padding import NO_PADS, Pads, Pair, onnx_pads, tflite_pads, window_steps
+from .padding import NO_PADS, Pads, Pair, onnx_pads, pool_options, tflite_pads, window_steps
 from .reduce import Reduce
+from .reshaping import part
 
 if TYPE_CHECKING:
     from ..kernel import Kernel, Site
@@ -143,10 +145,8 @@ def _pool(kind: Literal["max", "average"], rows: Sequence[Any], columns: Sequenc
 
 
 @onnx_op("MaxPool", "AveragePool", "LpPool")
-def onnx_pool(n: OnnxNode) -> str:
-    """LpPool is a power of an average."""
-    if len(n.outputs) > 1 and n.outputs[1]:
-        raise Unsupported("the indices of the maxima are not computed; a single output would be accepted")
+def onnx_pool(n: OnnxNode) -> str | tuple[str, ...]:
+    """LpPool is a power of an average; a maximum's second result is its place in the whole of x."""
     x, axes = channels_last(n, n.input(0)), len(n.shape(0)) - 2
     kernel = [int(k) for k in n.attr("kernel_shape")]
     if axes < 1 or len(kernel) != axes:
@@ -161,7 +161,15 @@ def onnx_pool(n: OnnxNode) -> str:
         y = _lp(n, x, int(n.attr("p", 2)), prod(kernel), lambda v: pooled(n, v, "average", kernel, stride, pads, dilation, pads))
     else:
         y = pooled(n, x, "max" if n.op == "MaxPool" else "average", kernel, stride, pads, dilation, counted)
-    return channels_second(n, y)
+    pooling = channels_second(n, y)
+    if not (n.op == "MaxPool" and len(n.outputs) > 1 and n.outputs[1]):
+        return pooling
+    column_major = n.attr("storage_order", 0)
+    place = [prod(spatial[:d] if column_major else spatial[d + 1 :]) for d in range(axes)]
+    op = MaxPlace(tuple(kernel), tuple(stride), tuple(pads), tuple(dilation), tuple(place), (0,) * axes)
+    second = part(n, 1)
+    planes = np.arange(prod(n.shape(0)[:2])).reshape(*n.shape(0)[:2], *[1] * axes) * prod(spatial)
+    return pooling, second.emit(Elementwise("add"), channels_second(second, second.emit(op, x)), n.add_constant(planes))
 
 
 def _ceiled(extent: int, kernel: int, stride: int, dilation: int, pads: Pair) -> Pair:
@@ -195,6 +203,18 @@ def onnx_global_lp_pool(n: OnnxNode) -> str:
     powers = n.emit(Elementwise("pow"), n.emit(Elementwise("abs"), x), n.scalar(p, x))
     total = n.emit(Reduce("sum", tuple(range(2, len(n.shape(0)))), keepdims=True), powers)
     return n.emit(Elementwise("pow"), total, n.scalar(1 / p, x))
+
+
+@tflite_op("MaxPoolingWithArgmax2D")
+def mediapipe_max_pool(n: TfliteNode) -> tuple[str, str]:
+    """MediaPipe's custom op: maxima, and their places within the window in its row-major order, as floats with 0.1 added."""
+    padding, stride, kernel, activation = pool_options(n)
+    pads = tflite_pads(padding, n.shape(0), kernel, stride)
+    y = n.emit(Pool2D("max", kernel, stride, (pads[0], pads[1])), n.input(0))
+    second = part(n, 1)
+    place = second.emit(MaxPlace(kernel, stride, tuple(pads), (1, 1), (0, 0), (kernel[1], 1)), n.input(0))
+    place = second.emit(Cast(np.dtype(np.float32)), place)
+    return activate(n, y, activation), second.emit(Elementwise("add"), place, n.scalar(0.1, place))
 
 
 @tflite_op("MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D")

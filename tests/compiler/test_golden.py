@@ -24,6 +24,7 @@ from planish.compiler.ops.elementwise import Cast, Elementwise
 from planish.compiler.ops.gather import Gather
 from planish.compiler.ops.lrn import LocalResponseNorm
 from planish.compiler.ops.matmul import MatMul
+from planish.compiler.ops.max_place import MaxPlace, Unpool
 from planish.compiler.ops.movement import Concat, Reshape, Slice, Transpose
 from planish.compiler.ops.pool import Pool2D
 from planish.compiler.ops.recurrent import Recurrence
@@ -108,6 +109,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "lrn": ((1, 5, 7, 17), LocalResponseNorm(2, 2, 1e-4, 0.75, 1.0), []),
     "map": ((1, 5, 7, 17), Transpose((0, 3, 1, 2)), []),
     "matmul": ((3, 5, 17), MatMul(), [(3, 17, 8)]),
+    "max_place": ((1, 9, 11, 17), MaxPlace((3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), (11, 1), (0, 0)), []),
     "pool": ((1, 9, 11, 17), Pool2D("average", (3, 3), (2, 2), ((1, 1), (1, 1))), []),
     "recurrent": ((3, 2, 20), LSTM, [(5, 20), (2, 5), (2, 5)]),
     "reduce": ((1, 9, 11, 17), Reduce("mean", (1, 2), True), []),
@@ -117,8 +119,11 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "softmax": ((3, 17), Softmax(1), []),
     "top_rank": ((7, 17), Top(1, 5), []),
     "top_select": ((7, 17), Top(1), []),
+    "unpool": ((3, 17), Unpool(33), [(3, 17)]),
 }
 TARGETS = ("cpu", "generic")
+INDEXED = Gather | ScatterND | Unpool
+"""Ops whose second operand holds places."""
 
 
 def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site, Kernel]:
@@ -129,7 +134,7 @@ def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site,
     shape, op, constants = CASES[template]
     b = Build()
     x = b("neg", b.input(*shape))
-    operands = [b.array(np.arange(np.prod(s)).reshape(s), "int32") if isinstance(op, Gather | ScatterND) and not k else b.constant(*s)
+    operands = [b.array(np.arange(np.prod(s)).reshape(s), "int32") if isinstance(op, INDEXED) and not k else b.constant(*s)
                 for k, s in enumerate(constants)]
     y = b(op, x, *operands)
     y = y if b.graph.type(y).dtype.kind == "f" else b(Cast(np.dtype(np.float32)), y)

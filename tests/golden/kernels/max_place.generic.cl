@@ -1,0 +1,31 @@
+// Where under a sliding window the first maximum of x is: the sum of its coordinates, and of those within the window, times factors.
+// x [N,spatial…,C], y [N,windows…,C]: any layout. One work-item computes one place; the window covers some element of x.
+#define T float  // type of x
+
+__kernel void max_place_b6efb2e8(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+    const int c = get_global_id(0), window = get_global_id(1), n = get_global_id(2);
+    T best = 0;
+    long v = -1;
+    for (int k0 = 0; k0 < 3; ++k0) {
+        const int i0 = (window / 6) * 2 - 1 + k0 * 1;
+        if (i0 < 0 || i0 >= 9) continue;
+    for (int k1 = 0; k1 < 3; ++k1) {
+        const int i1 = (window % 6) * 2 - 1 + k1 * 1;
+        if (i1 < 0 || i1 >= 11) continue;
+        const T candidate = x[i0 * 187 + i1 * 17 + c];
+        if (v < 0 || candidate > best || (candidate != candidate && best == best)) {
+            best = candidate;
+            v = (long)i0 * 11 + k0 * 0 + (long)i1 * 1 + k1 * 0;
+        }
+    }
+    }
+    {
+    const float t0 = convert_float(v);
+    const float t1 = e0[c];
+    const float t2 = t0 + t1;
+    const float t3 = 1.0f / (1.0f + exp(-t2));
+    const float t4 = e1[((window / 6)) * 102 + ((window % 6)) * 17 + c];
+    const float t5 = t3 + t4;
+    y[((window / 6)) * 102 + ((window % 6)) * 17 + c] = t5;
+}
+}
