@@ -3,6 +3,7 @@
 from . import (
     activation,
     bitcast,
+    classical,
     compress,
     control,
     conv,
@@ -31,13 +32,17 @@ from . import (
     sample,
     scatter,
     softmax,
+    tfidf,
     top,
+    training,
+    trees,
     unique,
 )
 
 __all__ = [
     "activation",
     "bitcast",
+    "classical",
     "compress",
     "control",
     "conv",
@@ -66,6 +71,9 @@ __all__ = [
     "sample",
     "scatter",
     "softmax",
+    "tfidf",
     "top",
+    "training",
+    "trees",
     "unique",
 ]

@@ -34,6 +34,7 @@ from planish.compiler.ops.sample import Sample
 from planish.compiler.ops.scatter import ScatterND
 from planish.compiler.ops.softmax import Softmax
 from planish.compiler.ops.top import Top
+from planish.compiler.ops.trees import TreeLeaves
 from planish.compiler.passes.lay_out import lay_out
 from planish.compiler.targets import Target, named
 from tests.conftest import GOLDEN
@@ -120,6 +121,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "top_rank": ((7, 17), Top(1, 5), []),
     "top_select": ((7, 17), Top(1), []),
     "unpool": ((3, 17), Unpool(33), [(3, 17)]),
+    "tree_leaves": ((3, 17), TreeLeaves(), [(7,), (7,), (7,), (7, 2), (5,)]),
 }
 TARGETS = ("cpu", "generic")
 INDEXED = Gather | ScatterND | Unpool
