@@ -20,9 +20,8 @@ from planish.runtime.cli import Parser, add_run_arguments, guarded, run_plan
 from planish.runtime.errors import one_line
 from planish.runtime.plan import check_free
 
-from . import driver, passes, pictures, report, targets
+from . import driver, operators, passes, pictures, report, targets
 from .errors import OptionError
-from .ops import importing
 
 T = TypeVar("T")
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -61,6 +60,8 @@ def _parser() -> Parser:
                           help="shape of an input that the model leaves open, repeatable")
     compiler.add_argument("--input-value", action="append", default=[], type=_value, metavar="NAME=1,2|FILE",
                           help="make an input a constant, as one that decides shapes has to be: numbers or an .npy file; repeatable")
+    compiler.add_argument("--no-host", action="store_true", help="refuse what would run on the host instead of the device")
+    compiler.add_argument("--check", action="store_true", help="write no plan; say what would run where")
     compiler.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the graph after every pass")
     compiler.add_argument("--stop-after", choices=("import", *passes.NAMES), metavar="PASS",
                           help=f"write no plan; stop after import, {', '.join(passes.NAMES)}")
@@ -77,9 +78,9 @@ def _parser() -> Parser:
     lister.set_defaults(call=lambda options: print(devices.listing()))
 
     accepted = commands.add_parser("ops", help="list the operators that models may have",
-                                   description="Lists the operators of both formats that are accepted. "
-                                   "An ONNX operator that the standard defines by others is accepted too.")
-    accepted.set_defaults(call=lambda options: print(_operators()))
+                                   description="Lists the operators of both formats that are accepted: their versions, and whether they "
+                                   "run in kernels, on the host, or as the operators by which the standard defines them.")
+    accepted.set_defaults(call=lambda options: print(operators.listing()))
     return parser
 
 
@@ -87,15 +88,17 @@ def _compile(options: argparse.Namespace) -> None:
     model = options.model
     output = options.output or model.parent / f"{model.stem}.plan"
     shapes, values = _once("--input-shape", options.input_shape), _once("--input-value", options.input_value)
-    if not options.stop_after:
+    writes = not options.stop_after and not options.check
+    if writes:
         if model.resolve().is_relative_to(output.resolve()):
             raise OptionError(f"{output} is the model, or holds it; choose another folder for the plan")
         check_free(output, force=options.force)
     target = targets.resolve(options.target, options.device)
     with _progress(model.name) as progress:
         plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes, input_values=values,
-                                            dump_ir=options.dump_ir, stop_after=options.stop_after, progress=progress)
-        if plan:
+                                            host=not options.no_host, dump_ir=options.dump_ir, stop_after=options.stop_after,
+                                            progress=progress)
+        if plan and writes:
             progress("write")
             plan.write(output, force=options.force)
     console = Console(highlight=False, soft_wrap=True)
@@ -103,11 +106,9 @@ def _compile(options: argparse.Namespace) -> None:
         report.explain(console, result)
     if options.verbose:
         report.details(console, result, plan)
-    report.summary(console, result, plan, output, target)
-
-
-def _operators() -> str:
-    return "\n".join([*(f"tflite  {name}" for name in sorted(importing.TFLITE)), *(f"onnx    {name}" for name in sorted(importing.ONNX))])
+    if options.check:
+        report.places(console, result, plan)
+    report.summary(console, result, plan, output if writes else None, target)
 
 
 @contextmanager

@@ -37,6 +37,7 @@ class Report:
 
     Attributes:
         nodes: in the graph as imported; nodes_after: as the last stage left it.
+        sources: the names, in the file, of the nodes of the graph as imported.
         launches, kernels: in the plan; host: its steps on the host.
         weights, arena: bytes; arena_bound: bytes below which no arena can be.
         events: (pass, what a rule of it did or declined), in order.
@@ -45,6 +46,7 @@ class Report:
 
     nodes: int = 0
     nodes_after: int = 0
+    sources: tuple[str, ...] = ()
     launches: int = 0
     kernels: int = 0
     host: int = 0
@@ -93,6 +95,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     graph = frontend.load(Path(path), input_shapes=input_shapes or {}, input_values=input_values or {})
     clock.stop()
     report.nodes = report.nodes_after = len(graph)
+    report.sources = tuple(dict.fromkeys(source for node in graph.nodes() for source in node.sources))
     _dump(dump_ir, 0, "import", graph)
     if stop_after == "import":
         return None, report

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from planish.runtime.errors import one_line
-from planish.runtime.plan import HostStep, Plan
+from planish.runtime.plan import HostStep, Launch, Plan
 
 from .driver import Report
 from .passes import fold, prune
@@ -25,8 +25,12 @@ ANYWHERE = {r.name: "folded" for r in fold.RULES} | {r.name: "pruned" for r in p
 """The same of rules that clean up after others, in several passes."""
 
 
-def summary(console: Console, report: Report, plan: Plan | None, output: Path, target: Target) -> None:
-    """Nodes before and after, what was fused and pruned, sizes, seconds."""
+def summary(console: Console, report: Report, plan: Plan | None, output: Path | None, target: Target) -> None:
+    """Nodes before and after, what was fused and pruned, what runs on the host and why, sizes, seconds.
+
+    Args:
+        output: where the plan was written; None where it was not.
+    """
     total = sum(report.seconds.values())
     rows = [("nodes", f"{report.nodes} -> {report.nodes_after}")]
     rows += [(deed, ", ".join(f"{count} {op}" for op, count in ops.most_common())) for deed, ops in _fired(report).items()]
@@ -39,7 +43,7 @@ def summary(console: Console, report: Report, plan: Plan | None, output: Path, t
             ("weights", f"{report.weights / 1e6:.2f} MB"),
             ("arena", f"{report.arena / 1e6:.2f} MB ({_over(report)})"),
             ("target", f"{target.name}, {target.lanes} channels a block, {plan.provenance['precision']}"),
-            ("plan", f"{output}, {total:.2f} s"),
+            ("plan", f"{output}, {total:.2f} s" if output else f"not written, {total:.2f} s"),
         ]
     width = max(len(name) for name, _ in rows)
     for name, row in rows:
@@ -64,6 +68,25 @@ def explain(console: Console, report: Report) -> None:
         lines = _columns([("+" if e.fired else "-", e.rule, f"{_plain(e.op)} '{e.node}'", e.text) for e in fresh])
         for e, line in zip(fresh, lines):
             console.print(Text(f"  {line}", style="green" if e.fired else "yellow"))
+
+
+def places(console: Console, report: Report, plan: Plan | None) -> None:
+    """Where every node of the model runs: by which kernel on the device, or on the host and why, or nowhere, for it needs no launch."""
+    if plan is None:
+        return
+    rows = [("where", "what", "nodes")]
+    rows += [("host" if isinstance(step, HostStep) else "device", _what(step), ", ".join(step.nodes)) for step in plan.launches]
+    running = {node for step in plan.launches for node in step.nodes}
+    free = [node for node in report.sources if node not in running]
+    rows += [("nowhere", "placed, folded or pruned", ", ".join(free))] if free else []
+    head, *lines = _columns(rows)
+    console.print(Text(head, style="bold"))
+    for line in lines:
+        console.print(Text(line))
+
+
+def _what(step: Launch | HostStep) -> str:
+    return f"{step.host}: {step.reason}" if isinstance(step, HostStep) else step.variant
 
 
 def details(console: Console, report: Report, plan: Plan | None) -> None:

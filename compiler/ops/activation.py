@@ -30,7 +30,7 @@ TFLITE_NAMES = {
     "FLOOR_DIV": "floor_div", "FLOOR_MOD": "floor_mod", "ATAN2": "atan2", "EQUAL": "equal", "NOT_EQUAL": "not_equal",
     "LESS": "less", "LESS_EQUAL": "less_equal", "GREATER": "greater", "GREATER_EQUAL": "greater_equal",
     "LOGICAL_AND": "logical_and", "LOGICAL_OR": "logical_or", "SELECT_V2": "where",
-    "BITWISE_XOR": "bitwise_xor", "RIGHT_SHIFT": "shift_right",
+    "BITWISE_XOR": "bitwise_xor",
 }
 FUSED = {"NONE": None, "RELU": Elementwise("relu"), "RELU6": Elementwise("clip", (0.0, 6.0)), "TANH": Elementwise("tanh"),
          "RELU_N1_TO_1": Elementwise("clip", (-1.0, 1.0))}
@@ -109,7 +109,7 @@ def onnx_elementwise(n: OnnxNode) -> str:
     arity = Elementwise(fn).row.arity
     inputs = [n.input(k) for k in range(arity)]
     if n.op == "PRelu" and len(n.shape(1)) == 1 and len(n.shape(0)) > 1 and n.opset < 7:
-        inputs[1] = n.add_constant(n.constant(1, "slope").reshape(-1, *[1] * (len(n.shape(0)) - 2)))
+        inputs[1] = n.emit(Reshape((*n.shape(1), *[1] * (len(n.shape(0)) - 2))), inputs[1])
     if n.opset < 7 and n.attr("broadcast") and n.attr("axis") is not None:
         after = len(n.shape(0)) - normal_axis(n.attr("axis"), len(n.shape(0))) - len(n.shape(1))
         inputs[1] = n.emit(Reshape((*n.shape(1), *[1] * after)), inputs[1])
@@ -239,6 +239,13 @@ def onnx_affine(n: OnnxNode) -> str:
     x = n.input(0)
     scaled = n.emit(Elementwise("mul"), x, n.scalar(n.attr("alpha", 1.0), x))
     return n.emit(Elementwise("add"), scaled, n.scalar(n.attr("beta", 0.0), x))
+
+
+@tflite_op("RIGHT_SHIFT")
+def tflite_right_shift(n: TfliteNode) -> str:
+    """Counts are clamped to those below the number of bits."""
+    count = n.emit(Elementwise("clip", (0, 8 * n.type(1).dtype.itemsize - 1)), n.input(1))
+    return n.emit(Elementwise("shift_right"), n.input(0), count)
 
 
 @tflite_op(*TFLITE_NAMES)

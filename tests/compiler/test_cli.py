@@ -55,7 +55,7 @@ def strange_tflite() -> bytes:
 
 def strange_onnx(op: str = "Enigma") -> bytes:
     nodes = [helper.make_node(op, ["x"], ["a"], "first"), helper.make_node("Reshape", ["x", "a"], ["y"], "second"),
-             helper.make_node("DFT", ["x"], ["z"], "third")]  # fmt: skip
+             helper.make_node("Multinomial", ["x"], ["z"], "third")]  # fmt: skip
     return onnx_model(nodes, {"x": (np.float32, (2, 2))}, ["y", "z"]).SerializeToString()
 
 
@@ -298,7 +298,7 @@ REFUSALS: dict[str, Refusal] = {
     ),
     "operators of onnx": (
         lambda: [text("s.onnx", strange_onnx())],
-        ("s.onnx: 2 nodes not supported: ", "Enigma 'first': no such operator is supported", "DFT 'third': no such operator",
+        ("s.onnx: 2 nodes not supported: ", "Enigma 'first': no such operator is supported", "Multinomial 'third': no such operator",
          "(`planish ops` lists those that are)"),
     ),
     "operators with strange names": (
@@ -482,10 +482,56 @@ def test_devices_are_listed(capsys: Capture, device: cl.Device) -> None:
     assert any(device.name.strip() in line for line in lines)
 
 
+def nonzero() -> bytes:
+    nodes = [helper.make_node("Relu", ["x"], ["a"], "first"), helper.make_node("Reshape", ["a", "s"], ["b"], "second"),
+             helper.make_node("NonZero", ["b"], ["y"], "where")]  # fmt: skip
+    model = onnx_model(nodes, {"x": (np.float32, (2, 3))}, ["y"], {"s": np.array([6])})
+    return model.SerializeToString()
+
+
+HOSTED = "how many elements are not zero depends on data"
+
+
+def test_what_runs_on_the_host_is_named(capsys: Capture) -> None:
+    Path("m.onnx").write_bytes(nonzero())
+    assert main(["compile", "m.onnx", "--target", "cpu", "--explain"]) == 0
+    out = capsys.readouterr().out
+    assert f"\non host  nonzero for where: {HOSTED}\n" in out
+    assert f"\nlower\n  -  host  NonZero 'where'  runs on the host: {HOSTED}\n" in out
+    assert re.search(r"^nodes +\d+ -> \d+, in 1 launches of 1 kernels$", out, re.MULTILINE)
+    assert main(["compile", "m.onnx", "--target", "cpu", "--verbose"]) == 0
+    assert re.search(r"^1 +nonzero +host +where$", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_no_host(capsys: Capture) -> None:
+    Path("m.onnx").write_bytes(nonzero())
+    assert main(["compile", "m.onnx", "--target", "cpu", "--no-host"]) == 1
+    assert capsys.readouterr().err == (
+        f"error: m.onnx: 1 node not supported: NonZero 'where': runs on the host: {HOSTED}; without --no-host it would be accepted\n")
+    assert not Path("m.plan").exists()
+
+
+def test_check_writes_nothing(capsys: Capture) -> None:
+    Path("m.onnx").write_bytes(nonzero())
+    Path("m.plan").write_text("mine")
+    assert main(["compile", "m.onnx", "--target", "cpu", "--check"]) == 0
+    head, *lines = capsys.readouterr().out.splitlines()
+    assert head.split() == ["where", "what", "nodes"]
+    assert [re.split(r"  +", line) for line in lines[:3]] == [
+        ["device", "map lanes2", "first"], ["host", f"nonzero: {HOSTED}", "where"], ["nowhere", "placed, folded or pruned", "second"]]
+    assert re.match(r"plan +not written, ", lines[-1])
+    assert Path("m.plan").read_text() == "mine"
+    Path("s.onnx").write_bytes(strange_onnx())
+    assert main(["compile", "s.onnx", "--target", "cpu", "--check"]) == 1
+    assert "Enigma 'first': no such operator is supported" in capsys.readouterr().err
+
+
 def test_operators_are_listed(capsys: Capture) -> None:
     assert main(["ops"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert {"tflite  CONV_2D", "onnx    Conv", "onnx    Relu"} < set(lines)
+    rows = {tuple(re.split(r"  +", line)) for line in lines}
+    assert {("tflite", "CONV_2D", "all", "kernel"), ("onnx", "Relu", "6, 13, 14", "kernel"), ("onnx", "NonZero", "9, 13", "host"),
+            ("onnx", "HannWindow", "17", "function")} < rows
 
 
 @pytest.mark.parametrize("command", [[], ["compile"], ["run"], ["devices"], ["ops"]], ids=" ".join)
