@@ -78,6 +78,10 @@ _UNSIGNED_QUOTIENT = "({1} == 0 ? ({T})(0) : {0} / ({1} == 0 ? ({T})(1) : {1}))"
 _UNSIGNED_REST = "{0} % ({1} == 0 ? ({T})(1) : {1})"
 
 
+# OpenCL lets a division be 2.5 units off; its rest, divided again, corrects that.
+_NEAREST_QUOTIENT = "(isfinite({0} / {1} * {1}) ? {0} / {1} + fma(-({0} / {1}), {1}, {0}) / {1} : {0} / {1})"
+
+
 def _signs_differ(rest: str) -> str:
     """Whether a remainder that was cut towards zero must move to the sign of the divisor."""
     return f"(({rest} < 0) != ({{1}} < 0) & {rest} != 0)"
@@ -140,6 +144,7 @@ TABLE: dict[str, Row] = {
     "sub": Row("{0} - {1}", np.subtract, 2, kinds="fiu"),
     "mul": Row("{0} * {1}", np.multiply, 2, kinds="fiu"),
     "div": Row("{0} / {1}", _div, 2, kinds="fiu", integer=_QUOTIENT, unsigned=_UNSIGNED_QUOTIENT),
+    "quotient": Row(_NEAREST_QUOTIENT, np.divide, 2),
     "pow": Row("pow({0}, {1})", np.power, 2),
     "maximum": Row("({0} > {1} | {0} != {0} ? {0} : {1})", np.maximum, 2, kinds="fiu", integer="max({0}, {1})"),
     "minimum": Row("({0} < {1} | {0} != {0} ? {0} : {1})", np.minimum, 2, kinds="fiu", integer="min({0}, {1})"),

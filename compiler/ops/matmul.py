@@ -92,7 +92,7 @@ def _tiled(site: Site) -> list[Kernel]:
         grid = (ceil(blocks / columns), ceil(m / rows), batch)
         padded = 2 * grid[0] * columns * target.lanes * grid[1] * rows * batch * k
         cost = tile_cost(target, (rows, columns), items=prod(grid), work=padded * 1.2, nbytes=nbytes)
-        params = {"V": lanes, "T": compute_type(y.type.dtype), "M": m, "K": k, "BLOCKS": blocks, "ROWS": rows, "COLUMNS": columns,
+        params = {"V": lanes, "T": compute_type(a.type.dtype), "M": m, "K": k, "BLOCKS": blocks, "ROWS": rows, "COLUMNS": columns,
                   "at_a": (*outer, "(top + r)", "i"), "at_b": (*outer, "i", "block * V"), "at_y": (*outer, "row", "block * V")}
         reads = (site.read("a", 0), site.read("b", 1))
         kernels.append(Kernel("matmul", params, reads, grid, None, lanes, 2 * y.type.size * k, nbytes, cost))
@@ -121,8 +121,11 @@ def tflite_batch_matmul(n: TfliteNode) -> str:
 
 @onnx_op("MatMul")
 def onnx_matmul(n: OnnxNode) -> str:
-    """Operands of rank 1 count as a row, or a column, and leave no axis behind."""
-    a, b = n.input(0), n.input(1)
+    return product(n, n.input(0), n.input(1))
+
+
+def product(n: SourceNode, a: str, b: str) -> str:
+    """As numpy's matmul: operands of rank 1 count as a row, or a column, and leave no axis behind."""
     row, column = len(n.shape(a)) == 1, len(n.shape(b)) == 1
     if row:
         a = n.emit(Reshape((1, *n.shape(a))), a)
