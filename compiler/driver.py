@@ -198,8 +198,9 @@ def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
         launches.append(plan_format.Launch(kernels[rendered.name], kernel.grid, kernel.group, tuple(arguments),
                                            launch.site.node.sources, kernel.flops, kernel.nbytes, kernel.variant()))
     return Plan(
-        inputs=tuple(_tensor(graph, name, name) for name in graph.inputs),
-        outputs=tuple(_tensor(graph, name, value) for name, value in graph.outputs.items()),
+        inputs=tuple(_tensor(graph, name, name) for name in graph.external_inputs),
+        outputs=tuple(_tensor(graph, name, value) for name, value in graph.external_outputs.items()),
+        states=tuple(_state(graph, name, weights) for name in graph.states),
         kernels=tuple(sources), launches=tuple(launches), arena=arena.nbytes, alignment=target.alignment, weights=weights.data,
     )
 
@@ -207,9 +208,11 @@ def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
 def _buffer(graph: Graph, arena: Arena, value: str) -> plan_format.Argument:
     """The buffer in which a value lies."""
     root = memory.home(graph, value)
-    outputs = list(graph.outputs.values())
+    outputs = list(graph.external_outputs.values())
+    if root in graph.states:
+        return plan_format.Argument("state", list(graph.states).index(root), 0, graph.type(root).nbytes)
     if root in graph.inputs:
-        return plan_format.Argument("input", graph.inputs.index(root), 0, graph.type(root).nbytes)
+        return plan_format.Argument("input", graph.external_inputs.index(root), 0, graph.type(root).nbytes)
     if root in outputs:
         return plan_format.Argument("output", outputs.index(root), 0, graph.type(root).nbytes)
     return plan_format.Argument("arena", 0, arena.offsets[root], arena.sizes[root])
@@ -222,7 +225,7 @@ def _host_step(step: HostStep, arena: Arena, weights: _Blob, kept: dict[str, int
         kept: the number of each value of open shape so far that is not an output; this step's are added.
     """
     site, graph = step.site, step.site.graph
-    outputs = list(graph.outputs.values())
+    outputs = list(graph.external_outputs.values())
 
     def operand(name: str) -> plan_format.Operand:
         view = site.view(name)
@@ -279,6 +282,12 @@ class _Clock:
 def _tensor(graph: Graph, name: str, value: str) -> plan_format.Tensor:
     type = graph.type(value)
     return plan_format.Tensor(name, tuple(-1 if d in type.open else e for d, e in enumerate(type.shape)), type.dtype.name)
+
+
+def _state(graph: Graph, name: str, weights: _Blob) -> plan_format.State:
+    initial = graph.states[name].initial
+    start = replace(weights.add(initial), nbytes=initial.nbytes) if initial.any() else None
+    return plan_format.State(name, initial.nbytes, start)
 
 
 def _sha256(path: Path) -> str:

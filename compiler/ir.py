@@ -125,12 +125,26 @@ class Node:
         return tuple(dict.fromkeys(v for v in (*self.inputs, *extra) if v))
 
 
+@dataclass(frozen=True)
+class State:
+    """What a model keeps from one run to the next.
+
+    Attributes:
+        output: its entry in the graph's outputs, whose value it has behind a run.
+        initial: before the first run.
+    """
+
+    output: str
+    initial: np.ndarray = field(compare=False)
+
+
 class Graph:
     """A model: inputs, outputs, and what lies between.
 
     Attributes:
-        inputs: names of the values that the user supplies, in the model's order.
-        outputs: the model's name of each output -> the value that it is.
+        inputs: names of the values that the user supplies, in the model's order, and of states as they are before a run.
+        outputs: the model's name of each output -> the value that it is; states as they are behind a run among them.
+        states: name of an input that is a state -> what becomes of it.
         journal: names of the nodes added since somebody last emptied it.
     """
 
@@ -138,6 +152,7 @@ class Graph:
         self.name = name
         self.inputs: list[str] = []
         self.outputs: dict[str, str] = {}
+        self.states: dict[str, State] = {}
         self.journal: list[str] = []
         self._vertices = nx.DiGraph()
         self._fresh: dict[str, int] = {}
@@ -241,6 +256,31 @@ class Graph:
         self.inputs.append(name)
         return self.add_value(Value(name, type))
 
+    def add_state(self, hint: str, initial: np.ndarray) -> str:
+        """Adds a state, which a run leaves as it is until it is given another value behind it."""
+        name = self.fresh(hint)
+        output = f"{name}:next"
+        while output in self.outputs:
+            output += "'"
+        self.states[name] = State(output, initial)
+        self.outputs[output] = name
+        return self.add_input(name, TensorType.of(initial))
+
+    def set_state(self, name: str, value: str) -> None:
+        """Gives a state the value that it has behind a run."""
+        self.outputs[self.states[name].output] = value
+
+    @property
+    def external_inputs(self) -> list[str]:
+        """The inputs that the user supplies."""
+        return [name for name in self.inputs if name not in self.states]
+
+    @property
+    def external_outputs(self) -> dict[str, str]:
+        """The outputs that the user gets."""
+        kept = {state.output for state in self.states.values()}
+        return {name: value for name, value in self.outputs.items() if name not in kept}
+
     def add_constant(self, data: np.ndarray, hint: str = "const") -> str:
         return self.add_value(Value(self.fresh(hint), TensorType.of(data), data))
 
@@ -314,6 +354,7 @@ class Graph:
         other = Graph(self.name)
         other.inputs = list(self.inputs)
         other.outputs = dict(self.outputs)
+        other.states = dict(self.states)
         other._vertices = self._vertices.copy()
         other._fresh = dict(self._fresh)
         return other
@@ -339,8 +380,8 @@ class Graph:
     def verify(self) -> None:
         """Checks the rules every graph keeps.
 
-        Acyclic; each value has exactly one source (producer, input or constant); outputs exist; only ops that run on the host read values
-        whose shapes depend on data; each op's own shape inference equals the recorded types.
+        Acyclic; each value has exactly one source (producer, input or constant); outputs exist; states keep their types; only ops that
+        run on the host read values whose shapes depend on data; each op's own shape inference equals the recorded types.
 
         Raises:
             GraphError: says which rule is broken, where.
@@ -348,6 +389,9 @@ class Graph:
         for name in self.outputs.values():
             if not self.has_value(name):
                 raise GraphError(f"output '{name}' does not exist")
+        for name, state in self.states.items():
+            if self.type(name) != self.type(self.outputs[state.output]):
+                raise GraphError(f"state '{name}' of {self.type(name)} becomes {self.type(self.outputs[state.output])}")
         inputs = set(self.inputs)
         for value in self.values():
             key = ("value", value.name)

@@ -25,7 +25,7 @@ from .ir import Arg, Graph, Node, Value
 def dump(graph: Graph) -> str:
     """The whole graph, a line for each value that is given, node and output; equal graphs give equal text."""
     lines = [graph.name]
-    lines += [f"input  {_typed(graph.value(name))}" for name in graph.inputs]
+    lines += [f"{'state ' if name in graph.states else 'input '} {_typed(graph.value(name))}" for name in graph.inputs]
     nodes = graph.nodes()
     used = dict.fromkeys(v for n in nodes for v in n.operands) | dict.fromkeys(graph.outputs.values())
     lines += [f"const  {_typed(graph.value(v))}{_contents(graph.value(v))}" for v in used if graph.constant(v) is not None]

@@ -65,8 +65,8 @@ class Argument:
     """What is bound to one argument of a kernel.
 
     Attributes:
-        buffer: "arena", "weights", "input" or "output".
-        index: which input or output; 0 for the others.
+        buffer: "arena", "weights", "input", "output" or "state".
+        index: which input, output or state; 0 for the others.
         offset: bytes from its start; nbytes: the kernel touches no more.
     """
 
@@ -74,6 +74,19 @@ class Argument:
     index: int
     offset: int
     nbytes: int
+
+
+@dataclass(frozen=True)
+class State:
+    """A buffer whose contents stay from one run to the next.
+
+    Attributes:
+        initial: its bytes in the weights before the first run; None for zeros.
+    """
+
+    name: str
+    nbytes: int
+    initial: Argument | None = None
 
 
 @dataclass(frozen=True)
@@ -156,6 +169,7 @@ class Plan:
         arena: bytes of the buffer that all intermediates share.
         alignment: bytes of which every argument's offset is a multiple.
         weights: the blob that `weights.bin` holds; of a plan that was read, a view of the file.
+        states: what stays from one run to the next.
         provenance: compiler, source (name and SHA-256), target, precision: told to people, not used.
 
     Raises:
@@ -170,6 +184,7 @@ class Plan:
     alignment: int
     weights: bytes | bytearray | memoryview = field(repr=False, default=b"")
     provenance: dict[str, Any] = field(default_factory=dict)
+    states: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
         for tensors, least in ((self.inputs, 0), (self.outputs, -1)):
@@ -182,7 +197,12 @@ class Plan:
         _require(len({k.name for k in self.kernels}) == len(self.kernels), "two kernels have one name")
         _require(self.arena >= 0 and self.alignment >= 1, f"arena {self.arena}, alignment {self.alignment}")
         sizes = {"arena": [self.arena], "weights": [len(self.weights)],
-                 "input": [t.nbytes for t in self.inputs], "output": [t.nbytes for t in self.outputs]}
+                 "input": [t.nbytes for t in self.inputs], "output": [t.nbytes for t in self.outputs],
+                 "state": [s.nbytes for s in self.states]}
+        for state in self.states:
+            a = state.initial
+            known = a is None or (a.buffer == "weights" and a.offset >= 0 and a.offset + a.nbytes <= len(self.weights))
+            _require(state.nbytes >= 0 and known and (a is None or a.nbytes == state.nbytes), f"state '{state.name}' has no such contents")
         kept: dict[tuple[str, int], Operand] = {}
         for number, launch in enumerate(self.launches):
             if isinstance(launch, HostStep):
@@ -266,8 +286,9 @@ class Plan:
     def document(self) -> bytes:
         """What plan.json holds."""
         content = {
-            "format": FORMAT, "version": VERSION if self.host_steps else 1, "provenance": self.provenance,
+            "format": FORMAT, "version": VERSION if self.host_steps or self.states else 1, "provenance": self.provenance,
             "inputs": [asdict(t) for t in self.inputs], "outputs": [asdict(t) for t in self.outputs],
+            **({"states": [_state_document(s) for s in self.states]} if self.states else {}),
             "arena": self.arena, "alignment": self.alignment,
             "weights": {"bytes": len(self.weights), "sha256": _sha256(self.weights)},
             "kernels": [{"name": k.name, "sha256": _sha256(k.source.encode())} for k in self.kernels],
@@ -297,6 +318,7 @@ class Plan:
                 arena=int(document["arena"]), alignment=int(document["alignment"]),
                 weights=_file(folder / "weights.bin", document["weights"]["sha256"]),
                 provenance=dict(document["provenance"]),
+                states=tuple(_state(s) for s in document.get("states", ())),
             )
         except _Contradiction as error:
             raise PlanError(f"{path} contradicts itself: {error}; compile the model again") from None
@@ -406,6 +428,17 @@ def _lines(value: Any) -> str:
 
 def _tensor(document: dict[str, Any]) -> Tensor:
     return Tensor(str(document["name"]), tuple(int(e) for e in document["shape"]), str(document["dtype"]))
+
+
+def _state_document(state: State) -> dict[str, Any]:
+    initial = None if state.initial is None else [state.initial.offset, state.initial.nbytes]
+    return {"name": state.name, "nbytes": state.nbytes, "initial": initial}
+
+
+def _state(document: dict[str, Any]) -> State:
+    initial = document["initial"]
+    start = None if initial is None else Argument("weights", 0, *map(int, initial))
+    return State(str(document["name"]), int(document["nbytes"]), start)
 
 
 def _launch_document(launch: Launch | HostStep) -> dict[str, Any]:

@@ -63,10 +63,12 @@ class Session:
             self._buffers: dict[str, list[cl.Buffer]] | None = self._allocate(plan)
             self._parts: dict[Argument, cl.Buffer] = {}
             self._bound = self._bind(plan)
+            self._states = plan.states
+            self._restore()
         self._runs = _runs(self._bound)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
-        """Computes the outputs.
+        """Computes the outputs, from the inputs and from what the run before left in the model's states.
 
         Args:
             inputs: an array for each input, by name or in the model's order.
@@ -103,8 +105,27 @@ class Session:
                 results[tensor.name] = np.array(kept["output", index])
         return results
 
+    def reset(self) -> None:
+        """Gives the model's states the contents that they had before the first run.
+
+        Raises:
+            DeviceError: the device failed, or the session is closed.
+        """
+        with self._lock, self._refusals():
+            self._open()
+            self._restore()
+
+    def _restore(self) -> None:
+        buffers = self._open()
+        for state, buffer in zip(self._states, buffers["state"]):
+            if state.initial is None:
+                cl.enqueue_fill_buffer(self._queue, buffer, np.zeros(1, np.uint8), 0, max(state.nbytes, 1))
+            else:
+                cl.enqueue_copy(self._queue, buffer, buffers["weights"][0], byte_count=state.nbytes, src_offset=state.initial.offset)
+        self._queue.finish()
+
     def profile(self, inputs: Arrays, repeat: int = 20) -> list[Timing]:
-        """Times every launch by the device's clock, the least of `repeat` runs.
+        """Times every launch by the device's clock, the least of `repeat` runs. The model's states are reset.
 
         Raises:
             InputError, DeviceError: as `run`.
@@ -117,6 +138,7 @@ class Session:
                 if array.size:
                     cl.enqueue_copy(queue, buffer, array)
             times = profile.measure(queue, self._bound, repeat)
+            self._restore()
         return [self._timing(number, launch, time) for number, (launch, time) in enumerate(zip(self._launches, times))]
 
     def _timing(self, number: int, launch: Launch | HostStep, time: float) -> Timing:
@@ -168,7 +190,7 @@ class Session:
 
     def _allocate(self, plan: Plan) -> dict[str, list[cl.Buffer]]:
         limit = self.device.max_mem_alloc_size
-        ends = ((str(t), t.nbytes) for t in (*plan.inputs, *plan.outputs))
+        ends = [(str(t), t.nbytes) for t in (*plan.inputs, *plan.outputs)] + [(f"state {s.name}", s.nbytes) for s in plan.states]
         for what, nbytes in (("intermediates", plan.arena), ("weights", len(plan.weights)), *ends):
             if nbytes > limit:
                 raise DeviceError(f"{self.device.name.strip()} holds buffers up to {limit / 1e6:.0f} MB; "
@@ -179,6 +201,7 @@ class Session:
             "weights": [cl.Buffer(self._context, flags.READ_ONLY | flags.COPY_HOST_PTR, hostbuf=plan.weights or b"\0")],
             "input": [cl.Buffer(self._context, flags.READ_WRITE, max(t.nbytes, 1)) for t in plan.inputs],
             "output": [cl.Buffer(self._context, flags.READ_WRITE, max(t.nbytes, 1)) for t in plan.outputs],
+            "state": [cl.Buffer(self._context, flags.READ_WRITE, max(s.nbytes, 1)) for s in plan.states],
         }
 
     def _bind(self, plan: Plan) -> list[Bound | HostCall]:

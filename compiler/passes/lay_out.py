@@ -17,12 +17,16 @@ from ..ops.movement import Concat, Copy, Pad, Reshape, Slice, Transpose
 from ..targets import Target
 from .rewrite import Event, describe
 
+LAST = 1 << 62
+"""The position of nodes that run behind all others."""
+
 
 def lay_out(graph: Graph, target: Target) -> list[Event]:
     """Sets `Value.layout` and `Value.home` of every value that is not constant."""
     events: list[Event] = []
     _separate_outputs(graph)
     _choose(graph, target.lanes)
+    _place_states(graph)
     for node in reversed(graph.nodes()):
         if isinstance(node.op, Concat):
             events += _place_parts(graph, node)
@@ -33,6 +37,7 @@ def lay_out(graph: Graph, target: Target) -> list[Event]:
         if isinstance(node.op, Reshape | Slice):
             events += _view(graph, node)
         events += _supply(graph, node, target.lanes, copies)
+    _protect_states(graph)
     return events
 
 
@@ -83,12 +88,40 @@ def is_view(graph: Graph, node: Node) -> bool:
 def _separate_outputs(graph: Graph) -> None:
     """Each output of the model is a value of its own that a node computes."""
     seen: set[str] = set()
+    updates = {state.output: name for name, state in graph.states.items()}
     for name, value in list(graph.outputs.items()):
+        if name in updates:
+            if value != updates[name]:
+                node = Node(graph.fresh(f"{name}:node"), Copy(), (value,), (graph.fresh(name),), position=LAST)
+                graph.outputs[name] = graph.add_node(node).output
+            continue
         if value in seen or graph.producer(value) is None:
             copy = HostCopy() if graph.type(value).open else Copy()
             like = graph.producer(value) or Node(name, copy, (value,), (name,))
             graph.outputs[name] = graph.emit(copy, value, like=like, hint=name)
         seen.add(graph.outputs[name])
+
+
+def _place_states(graph: Graph) -> None:
+    """States are written where they lie, behind everything that reads them as they were."""
+    for name, state in graph.states.items():
+        value = graph.outputs[state.output]
+        if value != name:
+            _set(graph, value, Layout.linear(graph.type(name).shape), name)
+
+
+def _protect_states(graph: Graph) -> None:
+    """What a state takes from another, or from itself, is read before any is written."""
+    for name, state in graph.states.items():
+        value = graph.outputs[state.output]
+        node = graph.producer(value)
+        if value == name or node is None:
+            continue
+        source = graph.value(node.inputs[0])
+        if (source.home or source.name) in graph.states:
+            copy = graph.emit(Copy(), source.name, like=replace(node, position=0), hint=source.name)
+            _set(graph, copy, Layout.linear(source.type.shape))
+            graph.replace_node(node, replace(node, inputs=(copy,)))
 
 
 def _choose(graph: Graph, lanes: int) -> None:
