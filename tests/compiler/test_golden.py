@@ -30,6 +30,7 @@ from planish.compiler.ops.pool import Pool2D
 from planish.compiler.ops.recurrent import Recurrence
 from planish.compiler.ops.reduce import Reduce
 from planish.compiler.ops.resize import Resize2D
+from planish.compiler.ops.roi import RoiAlign, RoiPool
 from planish.compiler.ops.sample import Sample
 from planish.compiler.ops.scatter import ScatterND
 from planish.compiler.ops.softmax import Softmax
@@ -115,6 +116,8 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "recurrent": ((3, 2, 20), LSTM, [(5, 20), (2, 5), (2, 5)]),
     "reduce": ((1, 9, 11, 17), Reduce("mean", (1, 2), True), []),
     "resize": ((1, 5, 7, 17), Resize2D((10, 14), "linear", (2.0, 2.0)), []),
+    "roi_align": ((2, 5, 7, 17), RoiAlign((2, 3)), [(3, 4), (3,)]),
+    "roi_pool": ((2, 5, 7, 17), RoiPool((2, 3)), [(3, 5)]),
     "sample": ((1, 5, 7, 17), Sample("cubic", "reflection"), [(1, 3, 4, 2)]),
     "scatter": ((7, 17), ScatterND((7, 17), "add"), [(3, 1), (3, 17)]),
     "softmax": ((3, 17), Softmax(1), []),
@@ -124,8 +127,8 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "tree_leaves": ((3, 17), TreeLeaves(), [(7,), (7,), (7,), (7, 2), (5,)]),
 }
 TARGETS = ("cpu", "generic")
-INDEXED = Gather | ScatterND | Unpool
-"""Ops whose second operand holds places."""
+INDEXED = {Gather: 0, RoiAlign: 1, ScatterND: 0, Unpool: 0}
+"""Ops of which a constant operand holds integers, and which one."""
 
 
 def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site, Kernel]:
@@ -136,7 +139,7 @@ def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site,
     shape, op, constants = CASES[template]
     b = Build()
     x = b("neg", b.input(*shape))
-    operands = [b.array(np.arange(np.prod(s)).reshape(s), "int32") if isinstance(op, INDEXED) and not k else b.constant(*s)
+    operands = [b.array(np.arange(np.prod(s)).reshape(s), "int32") if INDEXED.get(type(op)) == k else b.constant(*s)
                 for k, s in enumerate(constants)]
     y = b(op, x, *operands)
     y = y if b.graph.type(y).dtype.kind == "f" else b(Cast(np.dtype(np.float32)), y)
