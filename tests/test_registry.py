@@ -21,7 +21,8 @@ from tests.tflite_schema import members
 ROOT = Path(__file__).resolve().parents[1]
 EXPERIMENTAL = {"Affine", "Crop", "ImageScaler"}
 """Operators of early ONNX models that its schemas have forgotten."""
-CUSTOM = {"Convolution2DTransposeBias", "Resampler", "TransformTensorBilinear", "MaxPoolingWithArgmax2D", "MaxUnpooling2D", "TFLite_Detection_PostProcess"}
+CUSTOM = {"Convolution2DTransposeBias", "Landmarks2TransformMatrix", "MaxPoolingWithArgmax2D", "MaxUnpooling2D", "Resampler",
+          "TFLite_Detection_PostProcess", "TransformLandmarks", "TransformTensorBilinear"}
 """Operators that TFLite models bring themselves."""
 
 
