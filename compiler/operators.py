@@ -13,6 +13,7 @@ from typing import Any
 import onnx
 
 from .ops.importing import HOSTED, ONNX, TFLITE, Result
+from .ops.on_host import OPEN
 
 OLDEST = 7
 """The ONNX operator set from which on versions are told."""
@@ -91,6 +92,7 @@ def _numbers(operator: Operator) -> str:
 
 def _imported(format: str, name: str, versions: tuple[int, ...], importer: Callable[..., Result]) -> Operator:
     when = HOSTED.get(importer)
+    when = "where a shape depends on data" if when is None and format == "onnx" and name in OPEN else when
     where = "kernel" if when is None else "host" if when == "always" else f"kernel; host {when}"
     calls = dict.fromkeys(call for call in _calls(importer, set()) if call[1] != "…")
     constant, refusals = (tuple(what for kind, what in calls if kind == wanted) for wanted in ("constant", "Unsupported"))

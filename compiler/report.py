@@ -38,7 +38,11 @@ def summary(console: Console, report: Report, plan: Plan | None, output: Path | 
         rows.append(("stopped", f"after {report.stage}, {total:.2f} s; no plan written"))
     else:
         rows[0] = ("nodes", f"{report.nodes} -> {report.nodes_after}, in {report.launches} launches of {report.kernels} kernels")
-        rows += [("on host", f"{step.host} for {', '.join(step.nodes)}: {step.reason}") for step in plan.host_steps]
+        hosted: dict[str, list[HostStep]] = {}
+        for step in plan.host_steps:
+            hosted.setdefault(step.reason, []).append(step)
+        rows += [("on host", f"{_distinct(s.what for s in steps)} for {_distinct(n for s in steps for n in s.nodes)}: {reason}")
+                 for reason, steps in hosted.items()]
         rows += [
             ("weights", f"{report.weights / 1e6:.2f} MB"),
             ("arena", f"{report.arena / 1e6:.2f} MB ({_over(report)})"),
@@ -85,8 +89,12 @@ def places(console: Console, report: Report, plan: Plan | None) -> None:
         console.print(Text(line))
 
 
+def _distinct(names: Iterable[str]) -> str:
+    return ", ".join(dict.fromkeys(names))
+
+
 def _what(step: Launch | HostStep) -> str:
-    return f"{step.host}: {step.reason}" if isinstance(step, HostStep) else step.variant
+    return f"{step.what}: {step.reason}" if isinstance(step, HostStep) else step.variant
 
 
 def details(console: Console, report: Report, plan: Plan | None) -> None:
@@ -99,7 +107,7 @@ def details(console: Console, report: Report, plan: Plan | None) -> None:
     rows = [("#", "kernel", "grid", "MFLOP", "MB", "nodes")]
     for k, launch in enumerate(plan.launches):
         if isinstance(launch, HostStep):
-            what = (launch.host, "host", "", "")
+            what = (launch.what, "host", "", "")
         else:
             what = (launch.variant, "x".join(map(str, launch.grid)), f"{launch.flops / 1e6:.2f}", f"{launch.nbytes / 1e6:.2f}")
         rows.append((str(k), *what, ", ".join(launch.nodes)))

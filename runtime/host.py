@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, TypeVar
 
 import numpy as np
@@ -34,7 +35,30 @@ class Function:
 
 
 FUNCTIONS: dict[str, Function] = {}
+MOST = 1 << 10
+"""Operands of a function that takes any number."""
+Params = list[int | str]
+ARRAYS: Mapping[str, Callable[[list[np.ndarray], Params], np.ndarray]] = {
+    "add": lambda x, p: x[0] + x[1],
+    "sub": lambda x, p: x[0] - x[1],
+    "mul": lambda x, p: x[0] * x[1],
+    "div": lambda x, p: x[0] / x[1] if x[0].dtype.kind == "f" else x[0] // x[1] + ((x[0] % x[1] != 0) & ((x[0] < 0) != (x[1] < 0))),
+    "max": lambda x, p: reduce(np.maximum, x),
+    "min": lambda x, p: reduce(np.minimum, x),
+    "cast": lambda x, p: x[0].astype(str(p[0])),
+    "concat": lambda x, p: np.concatenate(x, int(p[0])),
+    "gather": lambda x, p: np.take(x[0], x[1], int(p[0])),
+    "gather_nd": lambda x, p: x[0][tuple(np.moveaxis(x[1], -1, 0))],
+    "insert_axes": lambda x, p: np.expand_dims(x[0], tuple(map(int, p))),
+    "reshape": lambda x, p: x[0].reshape(tuple(map(int, p))),
+    "slice": lambda x, p: x[0][_ranges(x[0].ndim, p)],
+    "squeeze": lambda x, p: np.squeeze(x[0], tuple(map(int, p))),
+    "transpose": lambda x, p: x[0].transpose(tuple(map(int, p))),
+}
+"""What `array` does, of operands and parameters."""
 TYPES: Mapping[str, Callable[[Any], bool]] = {
+    "Fn": lambda v: isinstance(v, str) and v in ARRAYS,
+    "Params": lambda v: isinstance(v, list) and all(type(e) in (int, str) for e in v),
     "bool": lambda v: isinstance(v, bool),
     "int": lambda v: type(v) is int,
     "int | None": lambda v: v is None or type(v) is int,
@@ -42,6 +66,7 @@ TYPES: Mapping[str, Callable[[Any], bool]] = {
     "list[float]": lambda v: isinstance(v, list) and all(type(e) in (int, float) for e in v),
 }
 """Types of attributes, as functions annotate them, and what is of each."""
+Fn = str
 F = TypeVar("F", bound=Callable[..., Arrays])
 
 
@@ -53,7 +78,8 @@ def _function(results: int) -> Callable[[F], F]:
         positional = [p for p in parameters if p.kind is p.POSITIONAL_ONLY]
         required = sum(p.default is p.empty for p in positional)
         attributes = {p.name: str(p.annotation) for p in parameters if p.kind is p.KEYWORD_ONLY}
-        FUNCTIONS[call.__name__] = Function(call, results, required, len(positional), attributes)
+        most = MOST if any(p.kind is p.VAR_POSITIONAL for p in parameters) else len(positional)
+        FUNCTIONS[call.__name__] = Function(call, results, required, most, attributes)
         return call
 
     return enter
@@ -83,6 +109,25 @@ def refusal(name: str, operands: list[bool], results: int, attributes: Mapping[s
 def copy(x: np.ndarray, /) -> Arrays:
     """The operand."""
     return (x,)
+
+
+@_function(1)
+def array(x: np.ndarray, /, *others: np.ndarray, fn: Fn, params: Params) -> Arrays:
+    """An ordinary function of arrays, one of `ARRAYS`, whose shapes depend on data.
+
+    Its parameters are integers, or the name of an element type: what a cast makes; the axis of a concatenation or of a gather; axes
+    to insert or to squeeze, or their permutation; a shape; of slices (axis, begin, end, step), one after another. Integers divide
+    towards zero.
+    """
+    return (np.asarray(ARRAYS[fn]([x, *others], params)),)
+
+
+def _ranges(rank: int, params: Params) -> tuple[slice, ...]:
+    ranges = [slice(None)] * rank
+    numbers = list(map(int, params))
+    for axis, begin, end, step in zip(numbers[::4], numbers[1::4], numbers[2::4], numbers[3::4]):
+        ranges[axis] = slice(begin, end, step)
+    return tuple(ranges)
 
 
 @_function(1)

@@ -33,7 +33,8 @@ class HostCall:
         """
         operands = [fetch(queue, kept) for fetch in self._fetches]
         try:
-            results = host.FUNCTIONS[self.step.host].call(*operands, **self.step.attributes)
+            with np.errstate(all="ignore"):
+                results = host.FUNCTIONS[self.step.host].call(*operands, **self.step.attributes)
         except (ValueError, TypeError, LookupError, AttributeError) as error:
             raise PlanError(f"host step {self.step.host} for {', '.join(self.step.nodes)} does not fit its operands: {error}") from None
         for operand, result in zip(self.step.outputs, results):

@@ -160,6 +160,11 @@ class HostStep:
     nodes: tuple[str, ...] = ()
     reason: str = ""
 
+    @property
+    def what(self) -> str:
+        """What it computes, for people: the name of the function, or of what an `array` does."""
+        return str(self.attributes.get("fn", self.host))
+
 
 @dataclass(frozen=True)
 class Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +23,8 @@ from .plan import Argument, HostStep, Launch, Plan, Tensor
 from .profile import Bound, Timing
 
 Arrays = Mapping[str, np.ndarray] | Sequence[np.ndarray]
+DOUBLE = re.compile(r"\bdouble[0-9]*\b")
+"""Of double precision, in the text of a kernel."""
 
 
 def load(path: str | Path, device: Selector = None) -> Session:
@@ -143,7 +146,7 @@ class Session:
 
     def _timing(self, number: int, launch: Launch | HostStep, time: float) -> Timing:
         if isinstance(launch, HostStep):
-            return Timing(number, launch.host, "host", launch.nodes, time, 0, 0)
+            return Timing(number, launch.what, "host", launch.nodes, time, 0, 0)
         return Timing(number, self._names[launch.kernel], launch.variant, launch.nodes, time, launch.flops, launch.nbytes)
 
     def close(self) -> None:
@@ -206,6 +209,8 @@ class Session:
 
     def _bind(self, plan: Plan) -> list[Bound | HostCall]:
         """One kernel object a launch, its arguments set; the buffers are kept, since OpenCL does not keep them."""
+        if not self.device.double_fp_config and any(DOUBLE.search(k.source) for k in plan.kernels):
+            raise DeviceError(f"{self.device.name.strip()} has no double precision (cl_khr_fp64), which the plan's float64 values need")
         with ThreadPoolExecutor() as pool:
             programs = list(pool.map(lambda k: cache.build(self._context, self.device, k.name, k.source), plan.kernels))
         assert self._buffers is not None

@@ -10,6 +10,7 @@ from typing import TypeVar
 from ..errors import ComputedOperand, Refused, Unsupported, UnsupportedError
 from ..ir import Graph
 from ..ops.importing import HOSTED, ONNX, TFLITE, Result, SourceNode
+from ..ops.on_host import OPEN
 
 FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error)
 """What an importer stumbles over when a node lacks the operands or attributes that its operator has."""
@@ -46,8 +47,7 @@ class Desk:
         """
         try:
             node = make()
-            _check_open(node, importer)
-            result = importer(node)
+            result = _taker(node, importer)(node)
             values = (result,) if isinstance(result, str) else tuple(result)
             if len(values) < wanted:
                 raise Unsupported(f"of its outputs {len(values)} would be accepted, but {wanted} are used")
@@ -71,10 +71,17 @@ class Desk:
             raise UnsupportedError(str(self.path), self.refused, deciders) from self._cause
 
 
-def _check_open(node: SourceNode, importer: Callable[..., Result]) -> None:
-    """Refuses operands whose shapes depend on data, but for operators that run on the host."""
+def _taker(node: SourceNode, importer: Callable[..., Result]) -> Callable[..., Result]:
+    """The importer of a node: its operator's, or, for operands whose shapes depend on data, that of the operator on the host.
+
+    Raises:
+        Unsupported: there is none.
+    """
     for k, value in enumerate(node.inputs):
         if value and importer not in HOSTED and (type := node.graph.type(value)).open:
-            hosted = sorted(name for registry in (ONNX, TFLITE) for name, each in registry.items() if each in HOSTED)
-            accepted = f"outputs of the model, and operands of {', '.join(hosted)}, may be such"
+            if node.op in OPEN:
+                return OPEN[node.op]
+            hosted = (name for registry in (ONNX, TFLITE) for name, each in registry.items() if each in HOSTED)
+            accepted = f"outputs of the model, and operands of {', '.join(sorted({*hosted, *OPEN}))}, may be such"
             raise Unsupported(f"the shape of operand {k} ({type}) depends on data; {accepted}")
+    return importer
