@@ -77,11 +77,8 @@ def mediapipe_landmarks_to_matrix(n: TfliteNode) -> str:
     width, height = (f("sub", high, low) for high, low in zip(*ends))
     u, v = (f.mul(f("add", high, low), 0.5) for high, low in zip(*ends))
     middle = [f("add", f.mul(u, c), f.mul(v, s)), f("sub", f.mul(v, c), f.mul(u, s))]
-    if n.version == 1:
-        matrix = _relative(f, o, (c, s), (width, height), middle)
-    else:
-        matrix = _absolute(f, o, (c, s), (width, height), middle)
-    numbers = [*matrix[0], *matrix[1], 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
+    rows = (_relative if n.version == 1 else _absolute)(f, o, (c, s), (width, height), middle)
+    numbers = [*rows[0], *rows[1], 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0]
     cells = [v if isinstance(v, str) else n.add_constant(np.full((batch, 1, 1), v, np.float32)) for v in numbers]
     return n.emit(Reshape((batch, 4, 4) if n.version > 1 else (batch, 1, 4, 4)), n.emit(Concat(2), *cells))
 

@@ -10,7 +10,8 @@ from .importing import TfliteNode, tflite_op
 from .movement import Broadcast, Reshape
 from .reduce import Reduce
 
-NAMES = {"STABLEHLO_ABS": "abs", "STABLEHLO_ADD": "add", "STABLEHLO_COSINE": "cos", "STABLEHLO_DIVIDE": "div", "STABLEHLO_EXPONENTIAL": "exp",
+NAMES = {"STABLEHLO_ABS": "abs", "STABLEHLO_ADD": "add", "STABLEHLO_COSINE": "cos", "STABLEHLO_DIVIDE": "div",
+         "STABLEHLO_EXPONENTIAL": "exp",
          "STABLEHLO_FLOOR": "floor", "STABLEHLO_LOG": "log", "STABLEHLO_LOGISTIC": "sigmoid", "STABLEHLO_MAXIMUM": "maximum",
          "STABLEHLO_MINIMUM": "minimum", "STABLEHLO_MULTIPLY": "mul", "STABLEHLO_NEGATE": "neg", "STABLEHLO_POWER": "pow",
          "STABLEHLO_REMAINDER": "fmod", "STABLEHLO_RSQRT": "rsqrt", "STABLEHLO_SELECT": "where", "STABLEHLO_SUBTRACT": "sub",
