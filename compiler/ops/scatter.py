@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import GraphError, Unsupported
 from ..ir import TensorType
 from .elementwise import Elementwise
-from .gather import Gather
+from .gather import Gather, gather
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
 from .movement import Broadcast, Reshape
 from .op import Op, Shape
@@ -183,6 +183,29 @@ def tflite_sparse_to_dense(n: TfliteNode) -> str:
     places = reshape(n, n.input(0), (-1, len(shape)) if len(index) == 2 else (n.type(0).size, 1))
     values = n.emit(Broadcast(n.shape(places)[:1]), n.input(2))
     return n.emit(ScatterND(shape), reshape(n, n.input(3), ()), places, values)
+
+
+@tflite_op("EMBEDDING_LOOKUP_SPARSE")
+def tflite_embedding_lookup_sparse(n: TfliteNode) -> str:
+    """Rows of a table, operand 4, added up with weights in bags: operand 0 names the rows, operand 1 the place of each, of which all
+    but the last coordinate say the bag. An empty bag is zero.
+    """
+    shape = n.integers(2, "dense_shape")
+    bags, rest = shape[:-1], n.shape(4)[1:]
+    if not bags:
+        raise Unsupported("a dense_shape of one axis; two and more would be accepted")
+    places = cut(n, n.input(1), {1: (0, len(bags), 1)})
+    weights, zero = n.input(3), n.scalar(0, n.input(3))
+    column = n.emit(Reshape((*n.shape(weights), *[1] * len(rest))), weights)
+    rows = n.emit(Elementwise("mul"), gather(n, n.input(4), n.input(0), 0), column)
+    total = n.emit(ScatterND((*bags, *rest), "add"), zero, places, rows)
+    if n.options.combiner == "SUM":
+        return total
+    root = n.options.combiner == "SQRTN"
+    scale = n.emit(ScatterND(bags, "add"), zero, places, n.emit(Elementwise("square"), weights) if root else weights)
+    scale = n.emit(Elementwise("where"), n.emit(Elementwise("equal"), scale, zero), n.scalar(1, scale), scale)
+    scale = n.emit(Reshape((*bags, *[1] * len(rest))), n.emit(Elementwise("sqrt"), scale) if root else scale)
+    return n.emit(Elementwise("div"), total, scale)
 
 
 SEGMENTS: dict[str, tuple[Reduction, float]] = {

@@ -60,6 +60,13 @@ def test_an_epilogue_of_another_type() -> None:
     assert check(Case(Gather(0), [x, np.array([3, 0, 4])], epilogue=steps, extra=(extra,)), targets=[CPU]) == 1
 
 
+@pytest.mark.device
+def test_halves() -> None:
+    x, index = floats((5, 17))[0], np.array([[4, 0], [2, 3]])
+    for op in (Gather(0), GatherElements(0), GatherND()):
+        assert check(Case(op, [x, index]), targets=[GPU], precision="f16") >= 1
+
+
 def test_outside_is_the_nearest_end() -> None:
     x, index = np.arange(5.0, dtype=np.float32), np.array([-9, -6, -5, -1, 0, 4, 5, 9])
     for op, picked in ((Gather(0), index), (GatherElements(0), index), (GatherND(), index[:, None])):

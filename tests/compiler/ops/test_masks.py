@@ -18,12 +18,10 @@ RNG = np.random.default_rng(2)
 STANDARD = [c for c in standard_cases(["trilu", "onehot"], ["Trilu", "OneHot"]) if "bfloat16" not in c.name and "zero" not in c.name]
 
 
-@pytest.mark.device
 @pytest.mark.parametrize("case", STANDARD, ids=lambda c: c.name)
 def test_standard(case: Any, tmp_path: Path) -> None:
     path, arrays, expected = standard_case(tmp_path, case, 1)
     same(evaluated(path, arrays), expected, 0)
-    assert check_file(path, arrays) == 1
 
 
 @pytest.mark.parametrize("case", standard_cases(["eyelike"], ["EyeLike"]), ids=lambda c: c.name)
