@@ -150,11 +150,17 @@ def _pointwise(site: Site, op: Conv2D) -> list[Kernel]:
     plain = w.shape[1:3] == (1, 1) and op.stride == (1, 1) and not any(map(sum, op.pads)) and op.groups == 1
     if not (plain and flat(site.input(0)) and flat(site.output) and flat_epilogue(site)):
         return []
-    return pointwise(site, w, site.output.shape[0], site.output.shape[1] * site.output.shape[2])
+    n, height, width, _ = site.output.shape
+    return pointwise(site, w, n, height * width, column=width == 1)
 
 
-def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None = None) -> list[Kernel]:
-    """Candidates of y[n,p,o] = sum over c of x[n,p,c] * w[o,0,0,c]; x is the node's first operand where it is not given."""
+def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None = None, column: bool = False) -> list[Kernel]:
+    """Candidates of y[n,p,o] = sum over c of x[n,p,c] * w[o,0,0,c].
+
+    Args:
+        x: the node's first operand where it is not given.
+        column: images are one pixel wide, so that pixels are rows.
+    """
     lanes = site.target.lanes
     o, c = w.shape[0], w.shape[3]
     blocks = ceil(o / lanes)
@@ -164,7 +170,7 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
         kernels.append(tiled(
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
-            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob}))
+            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob, "COLUMN": column}))
     return kernels
 
 

@@ -1,5 +1,5 @@
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
-// x, y: strided blocks of V channels, pixels flattened (SY = W * SX); w: [OC / (OB * V)][IC][OB * V].
+// x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
 // One work-item computes PX pixels x OB blocks of V output channels; the last tile of pixels is shifted back to end at
 // the last pixel, and stores only what its neighbour does not.
 #define V 16  // channels of a block
@@ -30,9 +30,10 @@
 #define Y_SC 1584
 #define Y_SY 176
 #define Y_SX 16
+#define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void conv_pointwise_f5b96dff(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_bcf9401a(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -46,15 +47,15 @@ __kernel void conv_pointwise_f5b96dff(__global const X_T *restrict x, __global c
 
         int wi = ob * IC * OB * V;
         for (int c = 0; c < IC; c += V) {
-            const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SX;
+            const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SP;
 #if STAGE
             float segment[PX][V];
             #pragma unroll
             for (int p = 0; p < PX; ++p)
-                vstore16(LOADV_X(xi + p * X_SX), 0, segment[p]);
+                vstore16(LOADV_X(xi + p * X_SP), 0, segment[p]);
 #define TILE_X(p, lane) segment[p][lane]
 #else
-#define TILE_X(p, lane) LOAD_X(xi + (p) * X_SX + (lane))
+#define TILE_X(p, lane) LOAD_X(xi + (p) * X_SP + (lane))
 #endif
             const int lanes = IC % V ? min(V, IC - c) : V;
             __attribute__((opencl_unroll_hint(UNROLL)))
