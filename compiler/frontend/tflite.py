@@ -14,6 +14,7 @@ from ..ops import importing
 from .desk import Desk
 from .inputs import Dims, Shape, add, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
+from .tflite_grids import Grids
 
 INPUTS = ("FLOAT32", "FLOAT16", "FLOAT64", "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
 
@@ -45,6 +46,7 @@ class _Reader:
         self.path = path
         self.graph = Graph(path.stem)
         self.desk = Desk(path, self.graph)
+        self.grids = Grids(self.graph, subgraph)
         self.values: dict[int, str | None] = {}
         self.used = {*subgraph.outputs, *(k for o in subgraph.operators for k in o.inputs)}
 
@@ -59,8 +61,12 @@ class _Reader:
         self.desk.close()
         shapes = resolve(self.path, recorded, input_shapes, input_values)
         for k, name in zip(self.subgraph.inputs, recorded):
-            type = TensorType(shapes[name], self.subgraph.tensors[k].type.dtype)
-            add(self.graph, self.path, name, type, input_values.get(name))
+            tensor = self.subgraph.tensors[k]
+            add(self.graph, self.path, name, TensorType(shapes[name], tensor.type.dtype), input_values.get(name))
+            if tensor.quantized:
+                node = partial(importing.SourceNode, self.graph, name, "input", 0, (name,), ())
+                decoded = self.desk.take(name, "input", partial(self.grids.decode, name, tensor), node, wanted=1)
+                self.values[k] = decoded[0] if decoded else None
 
     def add_operator(self, operator: Operator, position: int) -> None:
         name = f"{operator.op.lower()}_{position}"
@@ -68,14 +74,14 @@ class _Reader:
         results = None
         if importer is None:
             self.desk.refuse(name, operator.op, NO_OPERATOR)
-        elif quantised := self._quantised(operator):
-            self.desk.refuse(name, operator.op, f"quantised tensors ({', '.join(quantised)}); float32 and float16 would be accepted")
         elif operator.op not in COMPLEX and self._complex((*operator.inputs, *operator.outputs)):
             self.desk.refuse(name, operator.op, f"of complex numbers; only {', '.join(COMPLEX)} would be accepted")
         elif all(self.values.get(k, "") is not None for k in operator.inputs):
             wanted = max((k + 1 for k, t in enumerate(operator.outputs) if t in self.used), default=0)
             node = partial(self._node, operator, name, position)
-            results = self.desk.take(name, operator.op, importer, node, wanted=wanted)
+            results = self.desk.take(name, operator.op, importer, lambda: self.grids.taken(node(), operator), wanted=wanted)
+            if results is not None:
+                results = self.desk.take(name, operator.op, partial(self.grids.given, operator, results), node, wanted=0)
         self.values.update(zip(operator.outputs, results if results is not None else [None] * len(operator.outputs)))
 
     def add_outputs(self) -> None:
@@ -86,12 +92,11 @@ class _Reader:
                 value = self._value(k)
             except Unsupported as error:
                 raise ModelError(f"{self.path}: output {error}") from None
-            self.graph.outputs[_unique(self.subgraph.tensors[k].name, self.graph.outputs)] = value
-
-    def _quantised(self, o: Operator) -> list[str]:
-        """The types of an operator's quantised operands and results; those of constants do not count."""
-        tensors = [self.subgraph.tensors[k] for k in (*o.inputs, *o.outputs) if k >= 0]
-        return sorted({t.kind for t in tensors if t.quantized and not t.buffer.size})
+            tensor, name = self.subgraph.tensors[k], _unique(self.subgraph.tensors[k].name, self.graph.outputs)
+            if tensor.quantized:
+                node = importing.SourceNode(self.graph, name, "output", len(self.subgraph.operators), (value,), (name,))
+                value = self.grids.encode(node, value, tensor)
+            self.graph.outputs[name] = value
 
     def _complex(self, tensors: Sequence[int]) -> bool:
         return any(k >= 0 and self.subgraph.tensors[k].type.dtype.kind == "c" for k in tensors)
@@ -101,7 +106,7 @@ class _Reader:
         return importing.TfliteNode(
             self.graph, name, o.op, position, tuple(self._value(k) for k in o.inputs),
             tuple(tensors[k].name for k in o.outputs), version=o.version, options=o.options,
-            results=tuple(tensors[k].type for k in o.outputs), custom=o.custom,
+            results=tuple(self.grids.type(k) for k in o.outputs), custom=o.custom,
         )
 
     def _value(self, k: int) -> str:

@@ -70,6 +70,27 @@ def _div(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return floor + ((rest != 0) & ((a < 0) != (b < 0)))
 
 
+def _round_away(x: np.ndarray) -> np.ndarray:
+    """To the nearest whole number; halves away from zero, as C's `round`."""
+    return np.trunc(x + np.copysign(0.5, x, dtype=np.float64)).astype(np.float32)
+
+
+def _quantize(x: np.ndarray, scale: float, zero_point: float, low: float, high: float) -> np.ndarray:
+    return np.clip(_round_away(x * (np.float32(1) / np.float32(scale))) + np.float32(zero_point), np.float32(low), np.float32(high))
+
+
+def _fake_quantize_mean(x: np.ndarray, scale: float, zero_point: float, low: float, high: float) -> np.ndarray:
+    """As `fake_quantize`, of the mean of some thousand stored numbers at most: a half goes away from 0 as stored, though floats miss it."""
+    stored = x * (np.float32(1) / np.float32(scale)) + np.float32(zero_point)
+    rounded = _round_away(stored + np.copysign(np.float32(6e-5), stored))
+    return (np.clip(rounded, np.float32(low), np.float32(high)) - np.float32(zero_point)) * np.float32(scale)
+
+
+def _fake_quantize_by(x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
+    """Rounded to the grid of an int8 tensor whose scale and zero point are operands."""
+    return (np.clip(_round_away(x * (1 / scale) + zero_point), np.float32(-128), np.float32(127)) - zero_point) * scale
+
+
 # A CPU traps on integers divided by zero, which the padded lanes of a vector are, and on the least one divided by -1.
 _DIVISOR = "({1} == 0 | {1} == -1 ? ({T})(1) : {1})"
 _QUOTIENT = f"({{1}} == 0 ? ({{T}})(0) : ({{1}} == -1 ? -{{0}} : {{0}} / {_DIVISOR}))"
@@ -127,6 +148,14 @@ TABLE: dict[str, Row] = {
     "floor": Row("floor({0})", np.floor),
     "ceil": Row("ceil({0})", np.ceil),
     "round": Row("rint({0})", np.round),
+    # quantisation: p0 is the scale, p1 the zero point, p2 and p3 are the least and the greatest stored number
+    "quantize": Row("clamp(round({0} * (1.0f / {p0})) + {p1}, {p2}, {p3})", _quantize),
+    "dequantize": Row("({0} - {p1}) * {p0}", lambda q, scale, zero_point: (q - q.dtype.type(zero_point)) * q.dtype.type(scale)),
+    "fake_quantize": Row("clamp(round({0} * (1.0f / {p0})), {p2} - {p1}, {p3} - {p1}) * {p0}",
+                         lambda x, s, z, low, high: (_quantize(x, s, z, low, high) - np.float32(z)) * np.float32(s)),
+    "fake_quantize_mean": Row("(clamp(round({0} * (1.0f / {p0}) + {p1} + copysign(({T})(6e-5f), {0} * (1.0f / {p0}) + {p1})), {p2}, {p3})"
+                              " - {p1}) * {p0}", _fake_quantize_mean),
+    "fake_quantize_by": Row("(clamp(round({0} * (1.0f / {1}) + {2}), -128.0f, 127.0f) - {2}) * {1}", _fake_quantize_by, 3),
     "erf": Row("erf({0})", _erf),
     "sin": Row("sin({0})", np.sin),
     "cos": Row("cos({0})", np.cos),

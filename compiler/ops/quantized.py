@@ -1,0 +1,64 @@
+"""Quantised tensors in float arithmetic: stored integers become the reals that they stand for, and reals are rounded to the grid of those.
+
+A value keeps the scale and the zero point of its tensor in the op that rounds it, `Elementwise("fake_quantize", grid)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .elementwise import Cast, Elementwise
+from .importing import SourceNode, TfliteNode, tflite_op
+from .reduce import Reduce
+
+Grid = tuple[float, float, float, float]
+"""Scale, zero point, and the least and the greatest number stored: the parameters of the quantising functions of `elementwise`."""
+
+FLOAT = np.dtype(np.float32)
+
+
+def decoded(n: SourceNode, stored: str, grid: Grid) -> str:
+    """The reals that stored integers stand for."""
+    return n.emit(Elementwise("dequantize", grid[:2]), n.emit(Cast(FLOAT), stored))
+
+
+def encoded(n: SourceNode, value: str, grid: Grid, dtype: np.dtype) -> str:
+    """Reals as the nearest integers of a grid, halves away from zero, as a tensor of an integer type."""
+    return n.emit(Cast(dtype), n.emit(Elementwise("quantize", grid), value))
+
+
+def dynamically_rounded(n: SourceNode, value: str, axes: Sequence[int], symmetric: bool) -> str:
+    """Reals rounded to an int8 grid that spans what is there, at run time; one grid for all elements along `axes`.
+
+    Args:
+        symmetric: the zero point is 0, and the scale is max|x| / 127; else the grid spans the least and the greatest element, and 0.
+    """
+
+    def op(fn: str, *args: str | float) -> str:
+        return n.emit(Elementwise(fn), *(a if isinstance(a, str) else n.add_constant(np.array(a, np.float32)) for a in args))
+
+    low, high = (n.emit(Reduce(kind, tuple(axes), keepdims=True), value) for kind in ("min", "max"))
+    if symmetric:
+        return op("fake_quantize_by", value, op("maximum", op("mul", op("maximum", high, op("neg", low)), 1 / 127), 1e-30), 0.0)
+    low, high = op("minimum", low, 0.0), op("maximum", high, 0.0)
+    scale = op("maximum", op("div", op("sub", high, low), 255.0), 1e-30)
+    zero_point = n.emit(Elementwise("clip", (-128.0, 127.0)), op("round", op("sub", -128.0, op("div", low, scale))))
+    return op("fake_quantize_by", value, scale, zero_point)
+
+
+@tflite_op("QUANTIZE")
+def tflite_quantize(n: TfliteNode) -> str:
+    """The frontend rounds every result to the grid of its tensor: nothing is left to do."""
+    return n.input(0)
+
+
+@tflite_op("FAKE_QUANT")
+def tflite_fake_quant(n: TfliteNode) -> str:
+    """The grid is nudged so that zero lies on it."""
+    low, high = (1.0 if n.options.narrow_range else 0.0), float(2**n.options.num_bits - 1)
+    least, greatest = np.float32(n.options.min), np.float32(n.options.max)
+    scale = (greatest - least) / np.float32(high - low)
+    zero_point = float(np.clip(np.floor(low - least / scale + 0.5), low, high))
+    return n.emit(Elementwise("fake_quantize", (float(scale), zero_point, low, high)), n.input(0))
