@@ -131,6 +131,14 @@ def _ranges(rank: int, params: Params) -> tuple[slice, ...]:
 
 
 @_function(1)
+def bfloat16_bits(x: np.ndarray, /) -> Arrays:
+    """Float32 numbers rounded to bfloat16, to nearest, ties to even: its bits (uint16)."""
+    bits = x.view(np.uint32)
+    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
+    return (np.where(np.isnan(x), bits >> 16 | 0x40, rounded).astype(np.uint16),)
+
+
+@_function(1)
 def nonzero(x: np.ndarray, /, *, by_row: bool) -> Arrays:
     """The coordinates (int64) of the elements that are not zero, in row-major order: [n, rank] by row, else [rank, n], where a scalar
     counts as a vector of one."""

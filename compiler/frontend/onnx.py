@@ -19,7 +19,8 @@ from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorPro
 from ..errors import NO_OPERATOR, ModelError, Refused
 from ..ir import Graph, Node, TensorType, Value
 from ..ops import importing
-from ..ops.lowbit import FLOATS, Decode, Encode, held_as, stored_as
+from ..ops.lowbit import FLOATS, Decode, Encode, EncodeOnHost, held_as, stored_as
+from ..ops.op import Op
 from . import onnx_elements
 from .desk import Desk
 from .inputs import Dims, Shape, add, resolve
@@ -151,9 +152,10 @@ class _Reader:
         array = self.graph.constant(value)
         if array is not None:
             return self.graph.add_constant(Encode(element).reference(array)[0])
-        return self._convert(Encode(element), value, f"{value}:encoded")
+        op = EncodeOnHost() if self.graph.type(value).open else Encode(element)  # no operator gives others of open shape than bfloat16
+        return self._convert(op, value, f"{value}:encoded")
 
-    def _convert(self, op: Decode | Encode, value: str, result: str) -> str:
+    def _convert(self, op: Op, value: str, result: str) -> str:
         node = Node(self.graph.fresh(f"{result}:node"), op, (value,), (self.graph.fresh(result),), position=self.position)
         return self.graph.add_node(node).output
 

@@ -200,6 +200,21 @@ class Encode(Op):
         return self, perm
 
 
+@dataclass(frozen=True)
+class EncodeOnHost(Op):
+    """The bits of float32 numbers as bfloat16, of a tensor that lies on the host."""
+
+    host: ClassVar[str] = "bfloat16_bits"
+    reason: ClassVar[str] = "its shape depends on data"
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
+        (x,) = types
+        assert x is not None
+        if x.dtype != FLOAT:
+            raise GraphError(f"bfloat16 from {x.dtype}; float32 would be accepted")
+        return (TensorType(x.shape, np.dtype(np.uint16), x.open),)
+
+
 def converted(n: SourceNode, value: str, element: str, *, saturate: bool = True, round_mode: RoundMode = "up") -> str:
     """Numbers of any type as numbers of a type that numpy lacks, or rounded to float16.
 

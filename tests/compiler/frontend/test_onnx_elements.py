@@ -109,6 +109,15 @@ def test_sums_are_rounded_once() -> None:
     check([helper.make_node("Add", ["x", "y"], ["z"])], {"x": x, "y": y}, {"z": "bfloat16"})
 
 
+@pytest.mark.device
+def test_as_many_as_the_data_say() -> None:
+    """Results that lie on the host are encoded there; operators that give them take no narrower type."""
+    x, keep = numbers("bfloat16"), X > 0
+    check([helper.make_node("Compress", ["x", "keep"], ["y"])], {"x": x, "keep": keep}, {"y": "bfloat16"})
+    with pytest.raises(UnsupportedError, match="Compress 'y': its operands do not fit the operator"):
+        check([helper.make_node("Compress", ["x", "keep"], ["y"])], {"x": numbers("float8_e5m2"), "keep": keep}, {"y": "float8_e5m2"})
+
+
 def test_what_is_no_number_is_refused() -> None:
     model: Any = onnx_model([helper.make_node("Identity", ["x"], ["y"])], {"x": (np.float32, (2,))}, ["y"])
     model.graph.input[0].type.tensor_type.elem_type = TensorProto.STRING

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from planish.compiler.ops.lowbit import E8M0, FORMATS, Decode, Encode, stored_as
+from planish.compiler.errors import GraphError
+from planish.compiler.ir import TensorType
+from planish.compiler.ops.lowbit import E8M0, FORMATS, Decode, Encode, EncodeOnHost, stored_as
 from tests.harness import CPU, GPU, Case, check
 
 FLOATS = (*FORMATS, E8M0)
@@ -46,3 +48,20 @@ def test_encode(element: str, saturate: bool) -> None:
     modes = ("up", "down", "nearest") if element == E8M0 else ("up",)
     for mode in modes:
         assert check(Case(Encode(element, saturate, mode), [x], framed=False), targets=[CPU, GPU]) == 2  # type: ignore[arg-type]
+
+
+def test_bfloat16_on_the_host() -> None:
+    """As on the device, denormal floats and NaN of both signs included."""
+    x = np.concatenate([edges("bfloat16"), np.float32([-np.nan, 1e-45, -1e-40])])
+    np.testing.assert_array_equal(EncodeOnHost().reference(x)[0], Encode("bfloat16").reference(x)[0])
+    assert EncodeOnHost().infer(TensorType((3,), np.dtype(np.float32), (0,))) == (TensorType((3,), np.dtype(np.uint16), (0,)),)
+    with pytest.raises(GraphError, match="bfloat16 from float64"):
+        EncodeOnHost().infer(TensorType((3,), np.dtype(np.float64), (0,)))
+
+
+def test_what_cannot_be_converted() -> None:
+    x = TensorType((3,), np.dtype(np.float64))
+    with pytest.raises(GraphError, match="the bits of bfloat16 are uint16, not float64"):
+        Decode("bfloat16").infer(x)
+    with pytest.raises(GraphError, match="float4_e2m1fn from float64; float32 would be accepted"):
+        Encode("float4_e2m1fn").infer(x)
