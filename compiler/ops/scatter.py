@@ -158,22 +158,28 @@ def _kernel(site: Site, count: int, picks: Sequence[tuple[Index, str, int]], sou
                   flops=y.type.size * count, nbytes=site.moved(), cost=cost)
 
 
+def scatter(n: SourceNode, op: ScatterElements | ScatterND, x: str, index: str, updates: str) -> str:
+    """A scatter, or x alone where there is nothing to scatter."""
+    y = n.emit(op, x, index, updates)
+    return y if n.type(updates).size or n.array(y) is not None else n.emit(Broadcast(op.shape), x)
+
+
 @onnx_op("ScatterElements", "Scatter")
 def onnx_scatter_elements(n: OnnxNode) -> str:
     shape = n.shape(0)
     (axis,) = axes_of([n.attr("axis", 0)], len(shape))
-    return n.emit(ScatterElements(shape, axis, n.attr("reduction", "none")), *n.inputs)
+    return scatter(n, ScatterElements(shape, axis, n.attr("reduction", "none")), *n.inputs)
 
 
 @onnx_op("ScatterND")
 def onnx_scatter_nd(n: OnnxNode) -> str:
-    return n.emit(ScatterND(n.shape(0), n.attr("reduction", "none")), *n.inputs)
+    return scatter(n, ScatterND(n.shape(0), n.attr("reduction", "none")), *n.inputs)
 
 
 @tflite_op("SCATTER_ND")
 def tflite_scatter_nd(n: TfliteNode) -> str:
     """Zeros, to which the updates are added."""
-    return n.emit(ScatterND(n.integers(2, "shape"), "add"), n.scalar(0, n.input(1)), n.input(0), n.input(1))
+    return scatter(n, ScatterND(n.integers(2, "shape"), "add"), n.scalar(0, n.input(1)), n.input(0), n.input(1))
 
 
 @tflite_op("SPARSE_TO_DENSE")

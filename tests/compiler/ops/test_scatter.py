@@ -145,6 +145,15 @@ def test_litert_segment_sum(tmp_path: Path) -> None:
 
 
 @pytest.mark.device
+def test_nothing_to_scatter(tmp_path: Path) -> None:
+    (x,), none = floats((3, 4)), np.zeros((0, 4), np.float32)
+    for op, index in (("ScatterElements", np.zeros((0, 4), np.int64)), ("ScatterND", np.zeros((0, 1), np.int64))):
+        path = onnx_node(tmp_path, op, [x], [index, none])
+        same(evaluated(path, [x]), [x], 0)
+        assert check_file(path, [x]) >= 1
+
+
+@pytest.mark.device
 @pytest.mark.parametrize("combiner", ["SUM", "MEAN", "SQRTN"])
 def test_litert_embedding_lookup_sparse(tmp_path: Path, combiner: str) -> None:
     """Two bags of a pair are empty."""
