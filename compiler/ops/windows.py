@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 class Windows(Op):
     """y[n, o…, (g,k…,c)] = x[n, (o * stride - before + k * dilation) / expand, g * C + c]: of x [N,spatial…,groups * C].
 
+    (g,k…,c) counts the last two axes of y: [taps,C] of a single group, whose channels move as vectors, else [1,groups * taps * C].
     What lies outside, or between the elements of an expanded x, is zero.
 
     Attributes:
@@ -50,11 +51,14 @@ class Windows(Op):
             raise GraphError(f"windows of {len(self.kernel)} axes do not slide over {x}, which is [N,…,C]")
         if x.shape[-1] % self.groups or min((*self.steps, *self.kernel), default=1) < 1:
             raise GraphError(f"{self.steps} windows of {self.kernel} over {x} in {self.groups} groups")
-        return (TensorType((x.shape[0], *self.steps, prod(self.kernel) * x.shape[-1]), x.dtype),)
+        taps, channels = prod(self.kernel), x.shape[-1]
+        last = (taps, channels) if self.groups == 1 else (1, taps * channels)
+        return (TensorType((x.shape[0], *self.steps, *last), x.dtype),)
 
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
         x = arrays[0]
         assert x is not None
+        (result,) = self.infer(TensorType.of(x))
         axes, taps = len(self.kernel), prod(self.kernel)
         y, inside = x, np.ones((), bool)
         for d, extent in enumerate(x.shape[1:-1]):
@@ -66,7 +70,7 @@ class Windows(Op):
         y = np.where(inside[None, ..., None], y, x.dtype.type(0))
         y = y.transpose(0, *range(1, 2 * axes, 2), *range(2, 2 * axes + 1, 2), 2 * axes + 1)
         y = y.reshape(x.shape[0], *self.steps, taps, self.groups, x.shape[-1] // self.groups).swapaxes(-3, -2)
-        return (y.reshape(x.shape[0], *self.steps, taps * x.shape[-1]),)
+        return (y.reshape(result.shape),)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from ..mapping import gathered
@@ -75,16 +79,17 @@ class Windows(Op):
         each = x[-1] // self.groups
 
         def gather(at: Index) -> tuple[Index, str | None]:
-            last = f"({at[-1]})"
+            window, channel = f"({at[-2]})", at[-1]
+            if self.groups > 1:
+                window, channel = f"({at[-1]}) / {each}", f"({at[-1]}) / {taps * each} * {each} + ({at[-1]}) % {each}"
             moved, inside = [], []
-            for d, (o, kernel) in enumerate(zip(at[1:-1], self.kernel)):
-                tap = f"{last} / {each * prod(self.kernel[d + 1 :])} % {kernel}"
+            for d, (o, kernel) in enumerate(zip(at[1:-2], self.kernel)):
+                tap = f"{window} / {prod(self.kernel[d + 1 :])} % {kernel}"
                 place = f"(({o}) * {self.stride[d]} - {self.before[d]} + {tap} * {self.dilation[d]})"
                 moved.append(f"{place} / {self.expand[d]}")
                 inside.append(f"{place} >= 0 && {place} < {(x[d + 1] - 1) * self.expand[d] + 1}")
                 if self.expand[d] > 1:
                     inside.append(f"{place} % {self.expand[d]} == 0")
-            channel = f"{last} / {taps * each} * {each} + {last} % {each}"
             return (at[0], *moved, channel), " && ".join(inside) or None
 
         return gathered(site, gather)
@@ -110,6 +115,7 @@ def rows_product(n: SourceNode, rows: str, w: str, groups: int, bias: str) -> st
 
 
 def windows(n: SourceNode, x: str, op: Windows) -> str:
-    """Emits windows, unless they are x itself."""
-    trivial = prod(op.kernel) == 1 and op.steps == n.shape(x)[1:-1] and not any(op.before) and {*op.stride, *op.expand} <= {1}
-    return x if trivial else n.emit(op, x)
+    """Emits windows as rows [N,o…,(g,k…,c)], unless they are x itself."""
+    if prod(op.kernel) == 1 and op.steps == n.shape(x)[1:-1] and not any(op.before) and {*op.stride, *op.expand} <= {1}:
+        return x
+    return n.emit(Reshape((n.shape(x)[0], *op.steps, prod(op.kernel) * n.shape(x)[-1])), n.emit(op, x))
