@@ -101,7 +101,9 @@ def test_plan_and_dump() -> None:
     assert "\nstate  a: float32[2,3]\n" in dump(graph) and "\noutput a:next = " in dump(graph)
 
 
-@pytest.mark.parametrize("initial", [Argument("arena", 0, 0, 24), Argument("weights", 0, 1 << 20, 24), Argument("weights", 0, 0, 23)], ids=str)
+@pytest.mark.parametrize("initial", [
+    Argument("arena", 0, 0, 24), Argument("weights", 0, 1 << 20, 24), Argument("weights", 0, 0, 23),
+], ids=str)  # fmt: skip
 def test_initial_contents_lie_in_the_weights(initial: Argument) -> None:
     plan = compile_graph(graph_of(CASES["sum"]), named("cpu"))
     with pytest.raises(PlanError, match="state 'b' has no such contents"):
