@@ -8,9 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import NO_OPERATOR, ModelError, Unsupported
+from ..errors import NO_OPERATOR, ModelError, Refused, Unsupported
 from ..ir import Graph, TensorType, Value
 from ..ops import importing
+from ..ops.variables import Variables
 from .desk import Desk
 from .inputs import Dims, Shape, add, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
@@ -27,7 +28,7 @@ def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape], input
     subgraphs = read_subgraphs(data, path)
     if not subgraphs or not subgraphs[0].outputs:
         raise ModelError(f"{path}: the model has no outputs")
-    reader = _Reader(subgraphs[0], path)
+    reader = _Reader(subgraphs, 0, path)
     reader.add_inputs(input_shapes, input_values)
     for position, operator in enumerate(reader.subgraph.operators):
         reader.add_operator(operator, position)
@@ -38,17 +39,24 @@ def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape], input
 
 class _Reader:
     """Attributes:
+        subgraphs: of the file; index: of the one that is read.
+        outer: the reader of the subgraph that calls this one, where one does.
         values: the graph's value for each tensor that is known so far; None for one that a refused operator computes.
+        states: the state of the graph for each variable tensor.
+        prefix: of the names of nodes.
     """
 
-    def __init__(self, subgraph: Subgraph, path: Path):
-        self.subgraph = subgraph
+    def __init__(self, subgraphs: Sequence[Subgraph], index: int, path: Path, outer: _Reader | None = None, prefix: str = ""):
+        self.subgraphs, self.prefix = subgraphs, prefix
+        self.subgraph = subgraph = subgraphs[index]
         self.path = path
-        self.graph = Graph(path.stem)
-        self.desk = Desk(path, self.graph)
+        self.graph: Graph = outer.graph if outer else Graph(path.stem)
+        self.desk: Desk = outer.desk if outer else Desk(path, self.graph)
         self.grids = Grids(self.graph, subgraph)
         self.values: dict[int, str | None] = {}
         self.used = {*subgraph.outputs, *(k for o in subgraph.operators for k in o.inputs)}
+        self.states: dict[int, str] = {}
+        self.variables: Variables = outer.variables if outer else Variables(self.graph)
 
     def add_inputs(self, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> None:
         recorded: dict[str, Dims] = {}
@@ -69,7 +77,7 @@ class _Reader:
                 self.values[k] = decoded[0] if decoded else None
 
     def add_operator(self, operator: Operator, position: int) -> None:
-        name = f"{operator.op.lower()}_{position}"
+        name = f"{self.prefix}{operator.op.lower()}_{position}"
         importer = importing.TFLITE.get(operator.op)
         results = None
         if importer is None:
@@ -89,7 +97,7 @@ class _Reader:
             if self._complex([k]):
                 raise ModelError(f"{self.path}: output '{self.subgraph.tensors[k].name}' is complex; real ones would be accepted")
             try:
-                value = self._value(k)
+                value = self.value(k)
             except Unsupported as error:
                 raise ModelError(f"{self.path}: output {error}") from None
             tensor, name = self.subgraph.tensors[k], _unique(self.subgraph.tensors[k].name, self.graph.outputs)
@@ -104,31 +112,64 @@ class _Reader:
     def _node(self, o: Operator, name: str, position: int) -> importing.TfliteNode:
         tensors = self.subgraph.tensors
         return importing.TfliteNode(
-            self.graph, name, o.op, position, tuple(self._value(k) for k in o.inputs),
-            tuple(tensors[k].name for k in o.outputs), version=o.version, options=o.options,
+            self.graph, name, o.op, position, tuple(self.value(k) for k in o.inputs),
+            tuple(self.prefix + tensors[k].name for k in o.outputs), version=o.version, options=o.options, inline=_Inline(self, name),
+            assign=lambda k, value: self._assign(o.inputs[k], value), variables=self.variables,
             results=tuple(self.grids.type(k) for k in o.outputs), custom=o.custom,
         )
 
-    def _value(self, k: int) -> str:
+    def value(self, k: int) -> str:
         """The graph's value for a tensor; a constant is added when it is first asked for."""
         if k < 0:
             return ""
         value = self.values.get(k)
         if value is None:
             tensor = self.subgraph.tensors[k]
-            self.values[k] = value = self.graph.fresh(tensor.name)
+            if tensor.variable:
+                return self._declare(k, tensor)
+            self.values[k] = value = self.graph.fresh(self.prefix + tensor.name)
             self.graph.add_value(Value(value, TensorType.of(array := self._constant(tensor)), array))
         return value
 
+    def _declare(self, k: int, tensor: Tensor) -> str:
+        """A variable tensor holds zeros before the first run."""
+        initial = np.zeros(tensor.shape, np.float32 if tensor.quantized else tensor.type.dtype)
+        self.values[k] = self.states[k] = value = self.graph.add_state(self.prefix + tensor.name, initial)
+        return value
+
+    def _assign(self, k: int, value: str) -> None:
+        """Gives a variable tensor another value; one that is an ordinary tensor keeps its own."""
+        if k in self.states:
+            self.values[k] = value
+            self.graph.set_state(self.states[k], value)
+
     def _constant(self, tensor: Tensor) -> np.ndarray:
-        if tensor.variable:
-            raise Unsupported(f"'{tensor.name}' keeps a state between runs; models without state are accepted")
         if not tensor.buffer.size and tensor.type.size:
             raise Unsupported(f"'{tensor.name}' is neither an input nor a constant, and no operator before computes it")
         try:
             return tensor.array()
         except (ValueError, LookupError) as error:
             raise ModelError(f"{self.path}: damaged: {error}") from error
+
+
+class _Inline:
+    """Imports subgraphs that a node calls."""
+
+    def __init__(self, reader: _Reader, name: str):
+        self.reader, self.name, self.calls = reader, name, 0
+
+    def __call__(self, index: int, operands: Sequence[str]) -> list[str]:
+        outer = self.reader
+        if not 0 < index < len(outer.subgraphs):
+            raise ModelError(f"{outer.path}: '{self.name}' calls subgraph {index} of {len(outer.subgraphs)}")
+        inner = _Reader(outer.subgraphs, index, outer.path, outer, f"{self.name}/{self.calls}/" if self.calls else f"{self.name}/")
+        self.calls += 1
+        inner.values.update(zip(inner.subgraph.inputs, operands))
+        for position, operator in enumerate(inner.subgraph.operators):
+            inner.add_operator(operator, position)
+        if any(inner.values.get(k, "") is None for k in inner.subgraph.outputs):
+            raise Refused
+        return [inner.value(k) for k in inner.subgraph.outputs]
 
 
 def _unique(name: str, taken: Mapping[str, object]) -> str:

@@ -29,6 +29,7 @@ from . import (
     quantized,
     quantized_onnx,
     recurrent_onnx,
+    recurrent_tflite,
     reduce,
     reshaping_onnx,
     reshaping_tflite,
@@ -43,6 +44,7 @@ from . import (
     training,
     trees,
     unique,
+    variables,
 )
 
 __all__ = [
@@ -74,6 +76,7 @@ __all__ = [
     "quantized",
     "quantized_onnx",
     "recurrent_onnx",
+    "recurrent_tflite",
     "reduce",
     "reshaping_onnx",
     "reshaping_tflite",
@@ -88,4 +91,5 @@ __all__ = [
     "training",
     "trees",
     "unique",
+    "variables",
 ]

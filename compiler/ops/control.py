@@ -1,4 +1,4 @@
-"""Control flow of ONNX: graphs within nodes are imported in the node's place, once for each time that they run."""
+"""Control flow: graphs within nodes, and subgraphs that they call, are imported in the node's place, once for each time that they run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ComputedOperand, Unsupported
 from .elementwise import Elementwise
-from .importing import OnnxNode, SourceNode, onnx_op
+from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
 from .movement import Concat, Pad, Reshape, Slice
 from .op import normal_axis
 
@@ -36,6 +36,40 @@ def onnx_if(n: OnnxNode) -> list[str]:
             raise ComputedOperand(f"its condition is computed at run time, and its branches give {n.type(a)} and {n.type(b)}; "
                                   "a constant one, or results of one type, would be accepted", n.input(0))
     return choose(n, n.input(0), yes, no)
+
+
+@tflite_op("IF")
+def tflite_if(n: TfliteNode) -> list[str]:
+    """As ONNX's; so are the variables chosen that a branch assigns."""
+    condition, branches = n.array(0), (n.options.then_subgraph_index, n.options.else_subgraph_index)
+    if condition is not None:
+        return n.inline(branches[0 if condition.item() else 1], n.inputs[1:])
+    variables, before = n.variables, dict(n.variables.current)
+    yes, after = n.inline(branches[0], n.inputs[1:]), dict(variables.current)
+    variables.current = {number: before.get(number, variables.initially(number)) for number in after}
+    no = n.inline(branches[1], n.inputs[1:])
+    if any(n.type(a) != n.type(b) for a, b in zip(yes, no)):
+        raise ComputedOperand("its condition is computed at run time, and its branches give results of several types; a constant one, or "
+                              "results of one type, would be accepted", n.input(0))
+    for number, value in list(variables.current.items()):
+        if after.get(number, value) != value:
+            variables.assign(number, choose(n, n.input(0), [after[number]], [value])[0])
+    return choose(n, n.input(0), yes, no)
+
+
+@tflite_op("WHILE")
+def tflite_while(n: TfliteNode) -> list[str]:
+    """Runs as many times as its condition, decided at compilation, says."""
+    values = list(n.inputs)
+    for _ in range(MOST_RUNS + 1):
+        (going,) = n.inline(n.options.cond_subgraph_index, values)
+        condition = n.array(going)
+        if condition is None:
+            raise ComputedOperand("its condition is computed at run time; one that constants decide would be accepted", going)
+        if not condition.item():
+            return values
+        values = n.inline(n.options.body_subgraph_index, values)
+    raise Unsupported(f"it runs more than {MOST_RUNS} times; up to {MOST_RUNS} runs would be accepted")
 
 
 @onnx_op("Loop")

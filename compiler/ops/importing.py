@@ -9,13 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..errors import ComputedOperand, GraphError, Unsupported
 from ..ir import Graph, Node, TensorType
 from .op import Op
+
+if TYPE_CHECKING:
+    from .variables import Variables
 
 Result = str | tuple[str, ...] | list[str]
 FOLD_LIMIT = 1 << 28
@@ -131,10 +134,16 @@ class TfliteNode(SourceNode):
         options: the builtin options by their names in the schema (`stride_w`, `fused_activation_function`); enums as names.
         results: the types of the outputs as the file records them.
         custom: the custom options, decoded from FlexBuffers where they can be.
+        inline: imports a subgraph, by its number, on operands, in the place of this node; gives its results, or raises `Refused`.
+        assign: gives a variable tensor, operand k, another value.
+        variables: those of the model.
     """
 
     version: int
     options: Any
+    inline: Callable[[int, Sequence[str]], list[str]]
+    assign: Callable[[int, str], None]
+    variables: Variables
     results: tuple[TensorType, ...] = ()
     custom: Any = None
 

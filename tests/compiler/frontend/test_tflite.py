@@ -293,11 +293,11 @@ def test_half_precision_weights_are_widened(tmp_path: Path) -> None:
 
 
 
-def test_state_between_runs_is_refused(tmp_path: Path) -> None:
+def test_variable_tensors_are_states(tmp_path: Path) -> None:
     m = TfliteWriter()
     m.output(m.op("RELU", [m.variable((2,), "float32", name="state")], shape=(2,), dtype="float32"))
-    with pytest.raises(UnsupportedError, match="'state' keeps a state between runs"):
-        load(write(tmp_path, m))
+    graph = load(write(tmp_path, m))
+    assert list(graph.states) == ["state"] and not graph.external_inputs and not graph.states["state"].initial.any()
 
 
 # -- sparse constants
