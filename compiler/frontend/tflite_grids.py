@@ -7,6 +7,7 @@ operator gives is rounded to the grid of its tensor, unless it already lies ther
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from math import prod
 
 import numpy as np
@@ -43,6 +44,12 @@ CHANNELS = {"CONV_3D": 4, "DEPTHWISE_CONV_2D": 3}
 
 ROUND_TWICE = {"CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED"}
 """Operators whose sums LiteRT rounds in two stages."""
+
+FROM_STORED_ZERO = {"AVERAGE_POOL_2D", "RESIZE_BILINEAR"}
+"""Operators that round halves away from the stored zero, not from the zero point."""
+
+HALF = 6e-5
+"""In steps of the grid, how far floats may miss a half; integers of 8 bits come no nearer to one by less than some thousand terms."""
 
 DATA = {"TRANSPOSE_CONV": 2}
 """Which operand holds the data, of an operator where it is not the first; weights are always the second."""
@@ -96,18 +103,29 @@ class Grids:
 
     def given(self, o: Operator, results: tuple[str, ...], n: TfliteNode) -> tuple[str, ...]:
         """The values of an operator's results: on the grids of their tensors, where these are quantised."""
-        put = self.decode if self._takes_stored(o) else self._rounded
+        put = self.decode if self._takes_stored(o) else partial(self._rounded, o)
         return tuple(put(v, self.tensors[k], n) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.outputs, results))
 
-    def _rounded(self, value: str, tensor: Tensor, n: SourceNode) -> str:
+    def _rounded(self, o: Operator, value: str, tensor: Tensor, n: SourceNode) -> str:
         """A value on the grid of its tensor."""
         grid = self._grid(tensor)
         if self._lies_on(value, grid):
             self.known[value] = grid
             return value
-        rounded = n.emit(Elementwise("fake_quantize_mean" if n.op == "AVERAGE_POOL_2D" else "fake_quantize", grid), value)
+        rounded = n.emit(self._rounding(o, tensor, grid), value)
         self.known[rounded] = grid
         return rounded
+
+    def _rounding(self, o: Operator, tensor: Tensor, grid: Grid) -> Elementwise:
+        """How an operator's results get to their grid. LiteRT's integers see halves where floats may miss them; they go away from zero."""
+        data = self.tensors[o.inputs[DATA.get(o.op, 0)]] if o.inputs else tensor
+        if o.op in BIASES or not data.quantized:
+            return Elementwise("fake_quantize", grid)
+        nudge = HALF
+        if o.op == "MUL" and tensor.kind != "INT16":
+            ratio = self._grid(data)[0] * self._grid(self.tensors[o.inputs[1]])[0] / grid[0]
+            nudge = float(np.exp2(np.frexp(ratio)[1] - 1))
+        return Elementwise("fake_quantize_nudged", (*grid, grid[1] if o.op in FROM_STORED_ZERO else 0.0, nudge))
 
     def _grid(self, tensor: Tensor) -> Grid:
         q = tensor.quantization

@@ -79,11 +79,13 @@ def _quantize(x: np.ndarray, scale: float, zero_point: float, low: float, high: 
     return np.clip(_round_away(x * (np.float32(1) / np.float32(scale))) + np.float32(zero_point), np.float32(low), np.float32(high))
 
 
-def _fake_quantize_mean(x: np.ndarray, scale: float, zero_point: float, low: float, high: float) -> np.ndarray:
-    """As `fake_quantize`, of the mean of some thousand stored numbers at most: a half goes away from 0 as stored, though floats miss it."""
-    stored = x * (np.float32(1) / np.float32(scale)) + np.float32(zero_point)
-    rounded = _round_away(stored + np.copysign(np.float32(6e-5), stored))
-    return (np.clip(rounded, np.float32(low), np.float32(high)) - np.float32(zero_point)) * np.float32(scale)
+def _fake_quantize_nudged(x: np.ndarray, scale: float, zero_point: float, low: float, high: float, origin: float, nudge: float
+                          ) -> np.ndarray:
+    """As `fake_quantize`, but what lies less than `nudge` of a step short of a half goes away from -`origin`, too."""
+    s, z, o = np.float32(scale), np.float32(zero_point), np.float32(origin)
+    steps = x * (np.float32(1) / s) + o
+    rounded = _round_away(steps + np.copysign(np.float32(nudge), steps)) - o
+    return (np.clip(rounded + z, np.float32(low), np.float32(high)) - z) * s
 
 
 def _fake_quantize_by(x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
@@ -153,8 +155,8 @@ TABLE: dict[str, Row] = {
     "dequantize": Row("({0} - {p1}) * {p0}", lambda q, scale, zero_point: (q - q.dtype.type(zero_point)) * q.dtype.type(scale)),
     "fake_quantize": Row("clamp(round({0} * (1.0f / {p0})), {p2} - {p1}, {p3} - {p1}) * {p0}",
                          lambda x, s, z, low, high: (_quantize(x, s, z, low, high) - np.float32(z)) * np.float32(s)),
-    "fake_quantize_mean": Row("(clamp(round({0} * (1.0f / {p0}) + {p1} + copysign(({T})(6e-5f), {0} * (1.0f / {p0}) + {p1})), {p2}, {p3})"
-                              " - {p1}) * {p0}", _fake_quantize_mean),
+    "fake_quantize_nudged": Row("(clamp(round({0} * (1.0f / {p0}) + {p4} + copysign(({T})({p5}), {0} * (1.0f / {p0}) + {p4})) - {p4}"
+                                " + {p1}, {p2}, {p3}) - {p1}) * {p0}", _fake_quantize_nudged),
     "fake_quantize_by": Row("(clamp(round({0} * (1.0f / {1}) + {2}), -128.0f, 127.0f) - {2}) * {1}", _fake_quantize_by, 3),
     "erf": Row("erf({0})", _erf),
     "sin": Row("sin({0})", np.sin),

@@ -87,7 +87,7 @@ WITH_CONSTANTS = [
     ("RESIZE_BILINEAR", [[10, 9]], {}, (1, 10, 9, 8), [(0.03, 3), (0.03, 3)], 1),
     ("RESIZE_NEAREST_NEIGHBOR", [[10, 9]], {}, (1, 10, 9, 8), [(0.03, 3), (0.03, 3)], 0),
 ]
-BINARY = [("ADD", 0), ("SUB", 0), ("MUL", 1), ("SQUARED_DIFFERENCE", 1), ("MAXIMUM", 0), ("MINIMUM", 0), ("CONCATENATION", 0)]
+BINARY = [("ADD", 0), ("SUB", 0), ("MUL", 0), ("SQUARED_DIFFERENCE", 1), ("MAXIMUM", 0), ("MINIMUM", 0), ("CONCATENATION", 0)]
 
 
 @pytest.mark.parametrize(("op", "options", "shape", "grids", "most"), UNARY)
@@ -170,7 +170,9 @@ def test_products_without_bias(tmp_path: Path) -> None:
     agree(product(tmp_path, "FULLY_CONNECTED", x, [(0.05, 3), (0.05, -7)], bias=""), [x])
 
 
-@pytest.mark.parametrize(("op", "channels"), [("CONV_2D", True), ("CONV_2D", False), ("DEPTHWISE_CONV_2D", True), ("FULLY_CONNECTED", False)])
+@pytest.mark.parametrize(
+    ("op", "channels"), [("CONV_2D", True), ("CONV_2D", False), ("DEPTHWISE_CONV_2D", True), ("FULLY_CONNECTED", False)]
+)
 @pytest.mark.parametrize("asymmetric", [True, False])
 def test_dynamic_range(tmp_path: Path, op: str, channels: bool, asymmetric: bool) -> None:
     """Data of floats is rounded to eight bits in front of integer weights, as LiteRT does; a row of zeros stays one."""
