@@ -192,7 +192,7 @@ def padded_non_max_suppression(boxes: np.ndarray, scores: np.ndarray, overlap: n
     """The boxes kept, the best first: their numbers (int32 [size]) and scores (float32 [size]), zeros behind, and how many (int32).
 
     Operands: boxes [box, 4], of corners; scores [box]; the overlap from which the worse box goes; the score above which a box counts;
-    a sigma above 0 also lowers the scores of boxes that overlap (soft non-maximum suppression).
+    a sigma above 0 also lowers the scores of boxes that overlap (soft non-maximum suppression). Of equal scores the first box wins.
     """
     scale = -0.5 / float(sigma.item()) if sigma is not None and sigma.item() > 0 else 0.0
     limit, least = float(overlap.item()), float(threshold.item())

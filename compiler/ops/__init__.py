@@ -3,6 +3,7 @@
 from . import (
     activation,
     bitcast,
+    bucketize,
     classical,
     col2im,
     compress,
@@ -50,6 +51,7 @@ from . import (
 __all__ = [
     "activation",
     "bitcast",
+    "bucketize",
     "classical",
     "col2im",
     "compress",
