@@ -66,6 +66,12 @@ def stablehlo_broadcast(n: TfliteNode) -> str:
     return n.emit(Broadcast(shape), n.emit(Reshape(tuple(extents.get(d, 1) for d in range(len(shape)))), n.input(0)))
 
 
+@tflite_op("STABLEHLO_COMPOSITE")
+def stablehlo_composite(n: TfliteNode) -> list[str]:
+    """What a name stands for is another subgraph, imported in its place."""
+    return n.inline(n.options.decomposition_subgraph_index, n.inputs)
+
+
 @tflite_op("BUCKETIZE")
 def tflite_bucketize(n: TfliteNode) -> str:
     """How many of the boundaries, which rise, are not above each element."""

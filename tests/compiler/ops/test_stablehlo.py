@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from flatbuffers import flexbuffers
 
 from planish.compiler.errors import UnsupportedError
 from planish.compiler.frontend import load
@@ -64,3 +65,16 @@ def test_bucketize(tmp_path: Path, x: np.ndarray) -> None:
     m.output(m.op("BUCKETIZE", names, {"boundaries": [-1.0, 0.0, 0.5, 5.0]}, shape=x.shape, dtype="int32"))
     path = write(tmp_path, m)
     same(evaluated(path, [x]), litert(path, [x]))
+
+
+def test_composite(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    x = m.input("x", A.shape, "float32")
+    inner = m.subgraph("twice")
+    given = inner.input("a", A.shape, "float32")
+    inner.output(inner.op("ADD", [given, given], {}, shape=A.shape, dtype="float32"))
+    options = {"name": "my.twice", "decomposition_subgraph_index": inner.index, "composite_attributes": list(flexbuffers.Dumps({}))}
+    composite = m.op("STABLEHLO_COMPOSITE", [x], options, shape=A.shape, dtype="float32")
+    m.output(m.op("NEG", [composite], {}, shape=A.shape, dtype="float32"))
+    path = write(tmp_path, m)
+    same(evaluated(path, [A]), litert(path, [A]))
