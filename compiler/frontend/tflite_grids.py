@@ -39,6 +39,10 @@ MOVING = {
 BIASES = {"CONV_2D": 2, "CONV_3D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 """Which operand is a bias, of the scale of the products of the data and the weights."""
 
+RECURRENT = {"BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "LSTM", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM",
+             "UNIDIRECTIONAL_SEQUENCE_RNN"}
+"""Operators with a bias for each of their gates."""
+
 CHANNELS = {"CONV_3D": 4, "DEPTHWISE_CONV_2D": 3}
 """Which axis of the weights counts the channels of the result, where it is not the first."""
 
@@ -96,6 +100,7 @@ class Grids:
             return replace(n, inputs=tuple(inputs), results=tuple(self.tensors[k].type for k in o.outputs))
         inputs = list(n.inputs)
         self._decode_bias(n, o, inputs)
+        self._decode_gates(n, o, inputs)
         data = DATA.get(o.op, 0)
         if data < len(inputs) and (rounded := self._hybrid(n, o, inputs[data])):
             inputs[data] = rounded
@@ -174,6 +179,13 @@ class Grids:
         else:
             bias = counts * step
         inputs[k:] = [n.add_constant(bias.astype(np.float32))]
+
+    def _decode_gates(self, n: TfliteNode, o: Operator, inputs: list[str]) -> None:
+        """Gives the gates of a recurrent operator biases of reals, where the file stores them as integers with a scale."""
+        for k, j in enumerate(o.inputs):
+            q = self.tensors[j].quantization if j >= 0 and o.op in RECURRENT and self.tensors[j].kind == "INT32" else None
+            if q is not None and (bias := n.array(inputs[k])) is not None:
+                inputs[k] = n.add_constant((bias * q.scale.astype(np.float64)).astype(np.float32))
 
     def _hybrid(self, n: TfliteNode, o: Operator, x: str) -> str | None:
         """Float data that LiteRT rounds to eight bits in front of integer weights; None where it does not."""

@@ -12,6 +12,7 @@ import pytest
 from planish.compiler import passes
 from planish.compiler.errors import UnsupportedError
 from planish.compiler.frontend import load
+from planish.compiler.ir import evaluate
 from planish.compiler.lower import lower
 from tests.harness import CPU, check_file, execute
 from tests.oracles import evaluated, litert, write
@@ -151,6 +152,32 @@ def test_products(tmp_path: Path, op: str, channels: bool) -> None:
 def test_products_of_unsigned(tmp_path: Path, op: str) -> None:
     x = stored(X, "uint8")
     agree(product(tmp_path, op, x, [(0.05, 130), (0.05, 120)], channels=False, weights="uint8", offset=128), [x], 1)
+
+
+def test_a_fed_shape_is_that_of_the_recorded_result(tmp_path: Path) -> None:
+    x, w = np.ones((1, 2, 3, 4), np.float32), np.ones((5, 2, 2, 4), np.float32)
+    m = TfliteWriter()
+    operands = [m.input("shape", (4,), "int32"), m.constant(w), m.input("x", x.shape, "float32")]
+    m.output(m.op("TRANSPOSE_CONV", operands, CONV | {"stride_w": 2, "stride_h": 2}, shape=(1, 4, 6, 5)))
+    path, arrays = write(tmp_path, m), [np.array([1, 4, 6, 5], np.int32), x]
+    np.testing.assert_allclose(evaluated(path, arrays)[0], litert(path, arrays)[0], atol=1e-5)
+
+
+def test_integer_biases_of_gates(tmp_path: Path) -> None:
+    """Without data the gates of a recurrent operator are its biases, in the scale that the file gives them."""
+    m, (units, features) = TfliteWriter(), (3, 4)
+    q = Quantization([0.01], [0])
+    w = [m.constant(stored((units, features), "int8"), "int8", q)]
+    r = [m.constant(stored((units, units), "int8"), "int8", q)]
+    b = m.constant(np.array([10, 20, 30]), "int32", Quantization([0.0005]))
+    x = m.input("x", (1, features), "int8", Quantization([0.05], [0]))
+    state = m.variable((1, units), "int8", Quantization([1 / 128], [0]))
+    m.output(m.op("RNN", [x, *w, *r, b, state], {"fused_activation_function": "TANH"}, shape=(1, units), dtype="int8",
+                  quantization=Quantization([1 / 128], [0])))
+    graph = load(write(tmp_path, m))
+    values = evaluate(graph, {v: np.zeros(graph.type(v).shape, graph.type(v).dtype) for v in graph.inputs})
+    expected = np.round(np.tanh(np.array([[10, 20, 30]]) * 0.0005) * 128)
+    np.testing.assert_array_equal(values[list(graph.outputs.values())[-1]], expected)
 
 
 @pytest.mark.parametrize("op", ["CONV_2D", "FULLY_CONNECTED"])
