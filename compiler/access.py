@@ -13,8 +13,8 @@ STORAGE = {"float32": "float", "float16": "half", "float64": "double", "bool": "
            "int16": "short", "uint16": "ushort", "int32": "int", "uint32": "uint", "int64": "long", "uint64": "ulong"}
 """The C type of an element in memory."""
 
-COMPUTE = {"float16": "float", "float64": "float", "bool": "int", "int8": "int", "uint8": "int", "int16": "int", "uint16": "int"}
-"""The C type that holds an element while computing, where it is another than in memory. All floats compute in single precision."""
+COMPUTE = {"float16": "float", "bool": "int", "int8": "int", "uint8": "int", "int16": "int", "uint16": "int"}
+"""The C type that holds an element while computing, where it is another than in memory."""
 
 
 @dataclass(frozen=True)

@@ -147,9 +147,10 @@ class Site:
         return Read(name, view, view.storage)
 
     def pack(self, name: str, make: Callable[[], np.ndarray]) -> Read:
-        """Weights for the template, in half precision where that is the storage."""
-        half = np.dtype(np.float16) if self.precision == "f16" else np.dtype(np.float32)
-        return Read(name, Pack(make), half)
+        """Weights for the template: of float64 in that, else in half precision where that is the storage, or in float32."""
+        narrow = np.dtype(np.float16 if self.precision == "f16" else np.float32)
+        dtype = self.graph.type(self.node.inputs[0]).dtype
+        return Read(name, Pack(make), dtype if dtype == np.float64 else narrow)
 
     def moved(self, weights: int = 0) -> int:
         """Bytes of the operands, `weights` elements and the results, each counted once."""

@@ -74,6 +74,8 @@ class _Body:
         self.node, self.lanes = site.node, kernel.lanes
         self.rank = max(site.output.type.rank, 1)
         self.y = self._placed(site.output)
+        types = [site.graph.type(v) if v else None for v in self.node.inputs]
+        self.own = self.node.op.infer(*types)[0].dtype
         self.operands: dict[str, tuple[str, View]] = {}
         self.literals: dict[str, str] = {}
         extra: list[Read] = []
@@ -136,8 +138,8 @@ class _Body:
         return "\n".join(lines)
 
     def vector(self, lanes: int | None = None) -> str:
-        """The C type of a vector of results."""
-        return compute_type(self.y.type.dtype, self.lanes if lanes is None else lanes)
+        """The C type of a vector of the op's own results, before its epilogue."""
+        return compute_type(self.own, self.lanes if lanes is None else lanes)
 
     # -- loads
 
@@ -189,8 +191,7 @@ class _Body:
         if value is None:
             results.append(self._step(lines, Step(self.node.op, self.node.inputs), results, at))
         else:
-            types = [self.site.graph.type(v) if v else None for v in self.node.inputs]
-            results.append((value, self.node.op.infer(*types)[0].dtype))
+            results.append((value, self.own))
         for step in self.node.epilogue:
             results.append(self._step(lines, step, results, at))
         result = self._masked(lines, results[-1][0], at)
@@ -231,8 +232,8 @@ class _Body:
         layout, extent = self.y.layout, self.y.shape[-1]
         if layout.axis is None or extent % layout.lanes == 0 or preserves_zero(self.site, self.kernel):
             return result
-        ctype = self.vector(at.lanes)
-        itype = f"{'long' if ctype.startswith(('long', 'ulong')) else 'int'}{at.lanes}"
+        ctype = compute_type(self.y.type.dtype, at.lanes)
+        itype = f"{'long' if ctype.startswith(('long', 'ulong', 'double')) else 'int'}{at.lanes}"
         name = f"t{len(lines)}"
         order = ", ".join(map(str, range(at.lanes)))
         lines.append(f"const {ctype} {name} = ({itype})({order}) < ({itype})({extent} - ({at.index[-1]})) ? {result} : ({ctype})(0);")

@@ -134,6 +134,7 @@ def check_graph(graph: Graph, feed: dict[str, np.ndarray], *, targets: Sequence[
     """
     values = evaluate(graph, feed)
     expected = {name: values[value] for name, value in graph.outputs.items()}
+    double = {v.dtype.itemsize for v in values.values() if v.dtype.kind == "f"} == {8}
     ran = 0
     for target in targets:
         found = list(schedules(graph, target, precision))
@@ -142,18 +143,19 @@ def check_graph(graph: Graph, feed: dict[str, np.ndarray], *, targets: Sequence[
         for variant, schedule in found:
             actual = execute(schedule, target, feed)
             for name, reference in expected.items():
-                assert_close(actual[name], reference, precision, reduction, f"{what} [{target.name}, {variant}]")
+                assert_close(actual[name], reference, "f64" if double else precision, reduction, f"{what} [{target.name}, {variant}]")
             ran += 1
     return ran
 
 
 def assert_close(actual: np.ndarray, expected: np.ndarray, precision: str = "f32", reduction: int = 1, what: str = "") -> None:
-    """|a - b| <= 1e-5 + 1e-4 |b| (f32), 2.5e-3 + 1e-3 |b| (f16 storage), times the root of a long reduction's length / 64."""
+    """|a - b| <= 1e-5 + 1e-4 |b| (f32), 2.5e-3 + 1e-3 |b| (f16 storage), 1e-13 + 1e-12 |b| (where all floats are float64), times the
+    root of a long reduction's length / 64."""
     assert actual.shape == expected.shape, f"{what}: shape {actual.shape} for {expected.shape}"
     assert actual.dtype == expected.dtype, f"{what}: dtype {actual.dtype} for {expected.dtype}"
     if expected.dtype.kind != "f":
         np.testing.assert_array_equal(actual, expected, err_msg=what)
         return
-    absolute, relative = (1e-5, 1e-4) if precision == "f32" else (2.5e-3, 1e-3)
+    absolute, relative = {"f32": (1e-5, 1e-4), "f16": (2.5e-3, 1e-3), "f64": (1e-13, 1e-12)}[precision]
     wider = max(1.0, np.sqrt(reduction / 64))
     np.testing.assert_allclose(actual, expected, rtol=relative * wider, atol=absolute * wider, err_msg=what)

@@ -1,12 +1,14 @@
 """Element-wise ops: rows of a table, each with its OpenCL C expression, its numpy function and its names in both formats.
 
-In the expressions `{0}`, `{1}`, … are the operands and `{p0}`, `{p1}`, … the parameters; they hold for scalars and vectors
-alike. Truth values are 0 and 1 in the type `int`.
+In the expressions `{0}`, `{1}`, … are the operands, `{p0}`, `{p1}`, … the parameters, `{T}` is the type of the result and `{BITS}`
+the width of an operand's; they hold for scalars and vectors alike. Constants are written as float32 and are doubles among
+doubles. Truth values are 0 and 1 in the type `int`.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -70,6 +72,18 @@ def _div(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return floor + ((rest != 0) & ((a < 0) != (b < 0)))
 
 
+def _shift_left(x: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """Zero where the count is negative or not below the number of bits, as in ONNX."""
+    inside = (count >= 0) & (count < 8 * x.itemsize)
+    return np.where(inside, np.left_shift(x, np.where(inside, count, 0)), 0)
+
+
+def _shift_right(x: np.ndarray, count: np.ndarray) -> np.ndarray:
+    """The sign alone, 0 or -1, where the count is negative or not below the number of bits, as in ONNX."""
+    inside = (count >= 0) & (count < 8 * x.itemsize)
+    return np.where(inside, np.right_shift(x, np.where(inside, count, 0)), -(x < 0).astype(x.dtype))
+
+
 def _round_away(x: np.ndarray) -> np.ndarray:
     """To the nearest whole number; halves away from zero, as C's `round`."""
     return np.trunc(x + np.copysign(0.5, x, dtype=np.float64)).astype(np.float32)
@@ -101,6 +115,8 @@ _UNSIGNED_QUOTIENT = "({1} == 0 ? ({T})(0) : {0} / ({1} == 0 ? ({T})(1) : {1}))"
 _UNSIGNED_REST = "{0} % ({1} == 0 ? ({T})(1) : {1})"
 
 
+_SUFFIX = re.compile(r"(?<=[0-9])f\b")
+"""Of a constant in single precision."""
 # OpenCL lets a division be 2.5 units off; its rest, divided again, corrects that.
 _NEAREST_QUOTIENT = "(isfinite({0} / {1} * {1}) ? {0} / {1} + fma(-({0} / {1}), {1}, {0}) / {1} : {0} / {1})"
 
@@ -130,8 +146,8 @@ TABLE: dict[str, Row] = {
     "softplus": Row("fmax({0}, 0.0f) + log1p(exp(-fabs({0})))", _softplus),
     "softsign": Row("{0} / (1.0f + fabs({0}))", lambda x: x / (1 + np.abs(x))),
     "mish": Row("{0} * tanh(fmax({0}, 0.0f) + log1p(exp(-fabs({0}))))", lambda x: x * np.tanh(_softplus(x))),
-    "gelu": Row("0.5f * {0} * (1.0f + erf({0} * 0.70710678f))", lambda x: 0.5 * x * (1 + _erf(x * math.sqrt(0.5)))),
-    "gelu_tanh": Row("{0} / (1.0f + exp(-1.5957691f * ({0} + 0.044715f * {0} * {0} * {0})))", _gelu_tanh),
+    "gelu": Row("0.5f * {0} * (1.0f + erf({0} * 0.7071067811865476f))", lambda x: 0.5 * x * (1 + _erf(x * math.sqrt(0.5)))),
+    "gelu_tanh": Row("{0} / (1.0f + exp(-1.5957691216057308f * ({0} + 0.044715f * {0} * {0} * {0})))", _gelu_tanh),
     "shrink": Row("({0} < -{p0} ? {0} + {p1} : ({0} > {p0} ? {0} - {p1} : ({T})(0.0f)))",
                   lambda x, lam, bias: np.where(x < -lam, x + bias, np.where(x > lam, x - bias, 0))),
     "prelu": Row("({0} < 0.0f ? {1} * {0} : {0})", lambda x, slope: np.where(x < 0, slope * x, x), 2),
@@ -191,8 +207,9 @@ TABLE: dict[str, Row] = {
     "bitwise_or": Row("{0} | {1}", np.bitwise_or, 2, kinds="iub"),
     "bitwise_xor": Row("{0} ^ {1}", np.bitwise_xor, 2, kinds="iub"),
     "bitwise_not": Row("~{0}", np.invert, kinds="iu"),
-    "shift_left": Row("{0} << {1}", np.left_shift, 2, kinds="iu"),
-    "shift_right": Row("{0} >> {1}", np.right_shift, 2, kinds="iu"),
+    "shift_left": Row("({1} >= 0 & {1} < {BITS} ? {0} << {1} : ({T})(0))", _shift_left, 2, kinds="iu"),
+    "shift_right": Row("", _shift_right, 2, kinds="iu", integer="{0} >> ({1} >= 0 & {1} < {BITS} ? {1} : ({T})({BITS} - 1))",
+                       unsigned="({1} < {BITS} ? {0} >> {1} : ({T})(0))"),
     # truth values
     "equal": Row("convert_{T}(({0} == {1}) & 1)", np.equal, 2, "bool", "fiub"),
     "not_equal": Row("convert_{T}(({0} != {1}) & 1)", np.not_equal, 2, "bool", "fiub"),
@@ -254,8 +271,10 @@ class Elementwise(Op):
         """
         row = self.row
         text = (dtype.kind == "u" and row.unsigned) or (dtype.kind in "iu" and row.integer) or row.cl
+        if dtype == np.float64:
+            text = _SUFFIX.sub("", text)
         params = {f"p{k}": literal(p, dtype) for k, p in enumerate(self.params)}
-        return text.format(*args, T=ctype, **params)
+        return text.format(*args, T=ctype, BITS=8 * dtype.itemsize, **params)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from ..mapping import elementwise
@@ -297,15 +316,17 @@ class Cast(Op):
 
 
 def literal(number: float, dtype: np.dtype[Any] = FLOAT) -> str:
-    """An OpenCL C constant: an integer or a truth value as it is, a float as one that gives the same float32."""
+    """An OpenCL C constant: an integer or a truth value as it is, a float as one that gives the same float32, or the same double."""
     if dtype.kind != "f":
         whole = int(number)
         return "LONG_MIN" if whole == -(1 << 63) else f"{whole}{'ul' if whole >> 63 > 0 else ''}"
     with np.errstate(over="ignore"):
-        value = float(np.float32(number))
+        value = float(number if dtype == np.float64 else np.float32(number))
     if math.isnan(value):
         return "NAN"
     if math.isinf(value):
         return "INFINITY" if value > 0 else "(-INFINITY)"
+    if dtype == np.float64:
+        return repr(value) if value >= 0 else f"({value!r})"
     text = np.format_float_positional(np.float32(value), trim="0") if 1e-5 < abs(value) < 1e7 or not value else f"{np.float32(value):.9e}"
     return f"{text}f" if value >= 0 else f"({text}f)"

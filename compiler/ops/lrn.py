@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, prod
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -52,15 +52,15 @@ class LocalResponseNorm(Op):
         from ..indexing import width
         from ..kernel import Kernel
 
-        y, target = site.output, site.target
+        y, target, dtype = site.output, site.target, site.input(0).type.dtype
         n, h, w, c = y.shape
         lanes = width(y, target.lanes)
         before, after = min(self.before, c - 1), min(self.after, c - 1)
         left, right = ceil(before / lanes), ceil(after / lanes)
         blocks = ceil(c / lanes)
         taps = [_shifted(k + left * lanes, lanes) for k in range(-before, after + 1)]
-        params = {"H": h, "BLOCKS": blocks, "ALPHA": literal(self.alpha), "BIAS": literal(self.bias), "POWER": _power(self.beta),
-                  "blocks": range(-left, right + 1), "center": left, "lanes": lanes, "taps": taps}
+        params = {"H": h, "BLOCKS": blocks, "ALPHA": literal(self.alpha, dtype), "BIAS": literal(self.bias, dtype),
+                  "POWER": _power(self.beta, dtype), "blocks": range(-left, right + 1), "center": left, "lanes": lanes, "taps": taps}
         grid = (w, blocks, n * h)
         work = prod(grid) * (len(taps) + 3 * (left + right) + 20) * target.lanes / target.gflops
         cost = target.launch + max(work, site.moved() / target.bandwidth) / 1e3
@@ -75,10 +75,10 @@ def _shifted(first: int, lanes: int) -> str:
     return f"(part)({', '.join(f's{k // lanes}.s{k % lanes:x}' for k in range(first, first + lanes))})"
 
 
-def _power(beta: float) -> str:
+def _power(beta: float, dtype: np.dtype[Any]) -> str:
     """The C expression of d^-beta, by roots for the exponents in use."""
     known = {0.5: "rsqrt(d)", 0.75: "rsqrt(d) * sqrt(rsqrt(d))", 1.0: "1.0f / d"}
-    return known.get(beta, f"pow(d, {literal(-beta)})")
+    return known.get(beta, f"pow(d, {literal(-beta, dtype)})")
 
 
 @onnx_op("LRN")

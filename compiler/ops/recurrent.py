@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import GraphError
 from ..ir import TensorType
-from .elementwise import Elementwise
+from .elementwise import Elementwise, literal
 from .op import Op
 
 if TYPE_CHECKING:
@@ -114,18 +114,22 @@ class Recurrence(Op):
         return h, c
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
+        from ..access import compute_type
         from ..kernel import Kernel
 
         target, node = site.target, site.node
         types = {name: site.input(k).type for k, name in enumerate(self.operands)}
+        dtype = types["z"].dtype
         (steps, batch, width), state = types["z"].shape, types["h0"].shape[1]
         units, gates = width // GATES[self.cell], GATES[self.cell]
         widest = max(units, state)
         limit = CPU_GROUP if target.kind == "cpu" else GPU_GROUP
         group = min(limit, 1 << (widest - 1).bit_length()) if widest > 1 else 1
-        forms = {f"ACT{k}": act.expression(("x",), np.dtype(np.float32), "float") for k, act in enumerate(self.activations)}
+        forms = {f"ACT{k}": act.expression(("x",), dtype, compute_type(dtype)) for k, act in enumerate(self.activations)}
+        clips = {name: literal(limit, dtype) if limit else "" for name, limit in
+                 (("CLIP", self.clip), ("CELL_CLIP", self.cell_clip), ("PROJECTION_CLIP", self.projection_clip))}
         params = {"STEPS": steps, "BATCH": batch, "UNITS": units, "STATE": state, "GATES": gates, "WG": group,
-                  "OWN": ceil(widest / group), "CLIP": self.clip, "CELL_CLIP": self.cell_clip, "PROJECTION_CLIP": self.projection_clip,
+                  "OWN": ceil(widest / group), **clips,
                   "cell": self.cell, "has": self.operands, "reverse": self.reverse, "coupled": self.coupled, "forms": forms}
         reads = tuple(site.read(name, k) for k, name in enumerate(self.operands))
         flops = 2 * steps * batch * (state * width + (units * state if "projection" in self.operands else 0))

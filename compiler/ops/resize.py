@@ -123,14 +123,16 @@ class Resize2D(Op):
         return matrix
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
+        from ..access import STORAGE
         from ..kernel import Kernel, Pack, Read
 
         x, y, target = site.input(0), site.output, site.target
         blocks = ceil(y.shape[3] / target.lanes)
-        tables = [self._table(axis, x.shape[1 + axis]) for axis in (0, 1)]
+        real = np.dtype(np.float64 if x.type.dtype == np.float64 else np.float32)
+        tables = [self._table(axis, x.shape[1 + axis]).astype(real) for axis in (0, 1)]
         reads = [Read(name, Pack(partial(np.asarray, table)), table.dtype) for name, table in zip(("rows", "columns"), tables)]
         taps = [table.shape[1] for table in tables]
-        params = {"V": target.lanes, "OCB": blocks, "ROWS": taps[0], "COLUMNS": taps[1]}
+        params = {"V": target.lanes, "OCB": blocks, "ROWS": taps[0], "COLUMNS": taps[1], "REAL": STORAGE[real.name]}
         flops, nbytes = 2 * y.type.size * prod(taps), site.moved(sum(table.size for table in tables))
         cost = target.launch + max(3 * flops / target.gflops, nbytes / target.bandwidth) / 1e3
         grid = (y.shape[2], y.shape[1], blocks * y.shape[0])
@@ -138,7 +140,7 @@ class Resize2D(Op):
 
     def _table(self, axis: int, extent: int) -> np.ndarray:
         """(index, weight) of every tap, [size, taps, 2]."""
-        return np.stack(self.taps(axis, extent), -1).astype(np.float32)
+        return np.stack(self.taps(axis, extent), -1)
 
 
 def _cubic(distance: np.ndarray, a: float) -> np.ndarray:

@@ -150,6 +150,15 @@ def test_a_closed_session_says_so(device: cl.Device) -> None:
     session.close()
 
 
+def test_a_device_without_double_precision_refuses_it(device: cl.Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = linear()
+    wide = replace(plan, kernels=tuple(replace(k, source=k.source.replace("float", "double")) for k in plan.kernels))
+    monkeypatch.setattr(cl.Device, "double_fp_config", 0)
+    Session(plan, device).close()
+    with pytest.raises(DeviceError, match=r"has no double precision \(cl_khr_fp64\), which the plan's float64 values need$"):
+        Session(wide, device)
+
+
 def test_an_error_closes_the_context(device: cl.Device) -> None:
     def fail() -> None:
         with Session(linear(), device) as session:

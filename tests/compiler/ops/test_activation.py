@@ -272,7 +272,7 @@ COMPARISONS = ("EQUAL", "NOT_EQUAL", "LESS", "LESS_EQUAL", "GREATER", "GREATER_E
     ("LOGICAL_OR", TRUTH, TRUTH[0]),
     ("ADD", INT, DIVISOR), ("SUB", INT, DIVISOR), ("MUL", INT, DIVISOR), ("DIV", INT, DIVISOR), ("FLOOR_DIV", INT, DIVISOR),
     ("FLOOR_MOD", INT, DIVISOR), ("MAXIMUM", INT, DIVISOR), ("MINIMUM", INT, DIVISOR), ("SQUARED_DIFFERENCE", INT, DIVISOR),
-    ("BITWISE_XOR", INT, DIVISOR), ("RIGHT_SHIFT", INT, np.abs(DIVISOR)),
+    ("BITWISE_XOR", INT, DIVISOR), ("RIGHT_SHIFT", INT, DIVISOR), ("RIGHT_SHIFT", INT, 40 * DIVISOR),
     *[(op, X, X.round()) for op in COMPARISONS], *[(op, INT, DIVISOR) for op in COMPARISONS],
 ])  # fmt: skip
 def test_tflite_binary(tmp_path: Path, op: str, x: np.ndarray, y: np.ndarray) -> None:

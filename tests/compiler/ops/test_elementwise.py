@@ -23,13 +23,16 @@ from tests.harness import CPU, GPU, Case, check, check_graph, floats
 
 KERNELS = pytest.mark.device
 DTYPES = ("float32", "float16", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
+GRIDS = ("quantize", "fake_quantize", "fake_quantize_mean")
 PARAMS: dict[str, Sequence[tuple[float, ...]]] = {
     "clip": [(-1.5, 2.0), (0.0, 6.0), (-np.inf, 1.0)], "leaky_relu": [(0.01,), (-0.5,)], "thresholded_relu": [(1.0,), (-0.5,)],
     "elu": [(1.0,), (0.3,)], "celu": [(1.0,), (0.4,), (-2.0,)], "selu": [(1.6732632, 1.050701)], "hard_sigmoid": [(0.2, 0.5), (1 / 6, 0.5)],
     "shrink": [(0.5, 0.0), (1.0, 0.25)], "affine": [(-0.5, 2.0)], "scaled_tanh": [(1.7, 0.6)],
+    **dict.fromkeys(GRIDS, ((0.5, 3.0, -128.0, 127.0),)), "dequantize": [(0.5, 3.0)],
 }  # fmt: skip
 OPERANDS = {"where": ("condition", "x", "y"), "shift_left": ("x", "shift"), "shift_right": ("x", "shift"), "sin": ("angle",),
-            "cos": ("angle",), "tan": ("angle",)}  # fmt: skip
+            "cos": ("angle",), "tan": ("angle",), **dict.fromkeys(GRIDS, ("finite",)),
+            "fake_quantize_by": ("finite", "scale", "zero")}  # fmt: skip
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 6.0, 100.0, -100.0, 1e4, -1e4, 3e38, -3e38, 1e-30,
            np.inf, -np.inf, np.nan)  # fmt: skip
 BLOCKED = Pool2D("max", (1, 1))
@@ -48,7 +51,8 @@ def numbers(dtype: str) -> np.ndarray:
     if kind == "b":
         return np.array([False, True])
     if kind == "f":
-        return np.concatenate([np.array(SPECIAL), rng.uniform(-6, 6, 27)]).astype(np.float32)
+        known = [*SPECIAL, *([1e300, -1e300, 1e-300, 1 + 1e-12, 1e160, -1e160] if dtype == "float64" else [])]
+        return np.concatenate([known, rng.uniform(-6, 6, 48 - len(known))]).astype(dtype)
     info = np.iinfo(dtype)
     known = [info.min, info.min + 1, info.max - 1, info.max, 0, 1, 2, 3, 7, 100, *([-1, -2, -3, -7, -100] if kind == "i" else [])]
     return np.concatenate([np.array(known, dtype), rng.integers(info.min, info.max, 5, dtype, endpoint=True)])
@@ -60,9 +64,10 @@ def check_rows(ops: Sequence[Elementwise], x: np.ndarray, y: np.ndarray) -> None
     feed = {"number": np.repeat(np.arange(len(ops), dtype=np.int32), x.size)}
     operands = {"x": x, "y": y, "condition": x > y}
     if x.dtype.kind in "iu":
-        operands["shift"] = (y.astype(np.int64) % bits).astype(x.dtype)
+        operands["shift"] = np.where(np.arange(y.size) % 2, y % y.dtype.type(bits), y)
     elif x.dtype.kind == "f":
         operands["angle"] = np.clip(x, -1e4, 1e4)  # PoCL's sine of a small number is wrong beside one beyond 1e38 in a vector
+        operands |= {"finite": np.nan_to_num(operands["angle"]), "scale": np.full_like(x, 0.5), "zero": np.full_like(x, 3)}
     feed |= {name: np.tile(array, len(ops)) for name, array in operands.items()}
     graph = Graph()
     for name, array in feed.items():
@@ -88,16 +93,18 @@ def check_rows(ops: Sequence[Elementwise], x: np.ndarray, y: np.ndarray) -> None
 
 
 @KERNELS
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("part", range(3))
-def test_functions_of_floats(part: int) -> None:
+def test_functions_of_floats(part: int, dtype: str) -> None:
     ops = [op for op in rows("f") if op.row.arity == 1]
-    x = numbers("float32")
+    x = numbers(dtype)
     check_rows(ops[part::3], x, x)
 
 
 @KERNELS
-def test_functions_of_two_floats() -> None:
-    x = numbers("float32")[:34]
+@pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
+def test_functions_of_two_floats(dtype: str) -> None:
+    x = numbers(dtype)[:34]
     check_rows([op for op in rows("f") if op.row.arity > 1], np.repeat(x, x.size), np.tile(x, x.size))
 
 
@@ -325,13 +332,14 @@ def test_what_does_not_broadcast() -> None:
     ("number", "dtype", "text"),
     [
         (0.1, "float32", "0.1f"), (-2.0, "float32", "(-2.0f)"), (1e-20, "float32", "1e-20f"), (np.inf, "float32", "INFINITY"),
-        (-np.inf, "float32", "(-INFINITY)"), (np.nan, "float32", "NAN"), (1e300, "float64", "INFINITY"), (True, "bool", "1"),
+        (-np.inf, "float32", "(-INFINITY)"), (np.nan, "float32", "NAN"), (1e300, "float32", "INFINITY"), (1e300, "float64", "1e+300"),
+        (-0.1, "float64", "(-0.1)"), (True, "bool", "1"),
         (-5, "int8", "-5"), (-(1 << 63), "int64", "LONG_MIN"), ((1 << 64) - 1, "uint64", "18446744073709551615ul"),
     ],
 )  # fmt: skip
 def test_literals(number: float, dtype: str, text: str) -> None:
     written = literal(number, np.dtype(dtype))
-    if dtype == "float32" and np.isfinite(number):
+    if dtype == "float32" and abs(number) < 1e38:
         assert np.float32(written.strip("()f")) == np.float32(number)
     else:
         assert written == text

@@ -6,12 +6,13 @@
 #define EXTENT 17  // elements of a row
 #define STEP 16  // of which a vector holds so many: V or 1
 #define WG 1  // work-items of a group
+#define T float
 #define TV float16
 #define ADD(a, b) ((a) + (b))
 
 #if STEP > 1  // what is known of a vector becomes what is known of its row
-#define ROW float
-#define FOLD(row, v, COMBINE) ROW row = ((float *)&v)[0]; for (int i = 1; i < V; ++i) row = COMBINE(row, ((float *)&v)[i])
+#define ROW T
+#define FOLD(row, v, COMBINE) ROW row = ((T *)&v)[0]; for (int i = 1; i < V; ++i) row = COMBINE(row, ((T *)&v)[i])
 #else
 #define ROW TV
 #define FOLD(row, v, COMBINE) ROW row = v
@@ -31,7 +32,7 @@
 #define SHARE(row, COMBINE)
 #endif
 
-__kernel void softmax_cd51418d(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__kernel void softmax_b795fc23(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int cb = get_global_id(0) / WG, lid = get_global_id(0) % WG, row = get_global_id(1);
     TV most = -INFINITY;
     for (int i = lid * STEP; i < EXTENT; i += WG * STEP)
