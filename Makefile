@@ -27,8 +27,9 @@ test: $(VENV)/dev.stamp ## run every test; those of kernels on PLANISH_DEVICE, o
 test-device: $(VENV)/dev.stamp ## run the tests of kernels on DEVICE: gpu, cpu, pocl, NVIDIA, 0:1, ...
 	PLANISH_DEVICE='$(DEVICE)' $(bin)/python -m pytest -n $(JOBS) -m device $(ARGS)
 
-conformance: $(VENV)/dev.stamp ## run all of ONNX's conformance suite on PLANISH_DEVICE, or the best device
-	$(bin)/python -W ignore -m tests.conformance --jobs $(JOBS) $(ARGS)
+conformance: $(VENV)/dev.stamp ## run ONNX's conformance suite, and TFLite's operators against LiteRT
+	$(bin)/python -W ignore -m tests.conformance onnx --jobs $(JOBS) $(ARGS)
+	$(bin)/python -W ignore -m tests.conformance tflite --jobs $(JOBS) $(ARGS)
 
 golden: $(VENV)/dev.stamp ## rewrite the golden files from what the compiler emits now
 	$(bin)/python -m pytest -n $(JOBS) --update-golden $(ARGS)
