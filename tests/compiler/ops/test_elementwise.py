@@ -23,15 +23,16 @@ from tests.harness import CPU, GPU, Case, check, check_graph, floats
 
 KERNELS = pytest.mark.device
 DTYPES = ("float32", "float16", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool")
-GRIDS = ("quantize", "fake_quantize", "fake_quantize_mean")
+GRIDS = ("quantize", "fake_quantize")
 PARAMS: dict[str, Sequence[tuple[float, ...]]] = {
     "clip": [(-1.5, 2.0), (0.0, 6.0), (-np.inf, 1.0)], "leaky_relu": [(0.01,), (-0.5,)], "thresholded_relu": [(1.0,), (-0.5,)],
     "elu": [(1.0,), (0.3,)], "celu": [(1.0,), (0.4,), (-2.0,)], "selu": [(1.6732632, 1.050701)], "hard_sigmoid": [(0.2, 0.5), (1 / 6, 0.5)],
     "shrink": [(0.5, 0.0), (1.0, 0.25)], "affine": [(-0.5, 2.0)], "scaled_tanh": [(1.7, 0.6)],
     **dict.fromkeys(GRIDS, ((0.5, 3.0, -128.0, 127.0),)), "dequantize": [(0.5, 3.0)],
+    "fake_quantize_nudged": [(0.5, 3.0, -128.0, 127.0, 0.0, 1e-3)],
 }  # fmt: skip
 OPERANDS = {"where": ("condition", "x", "y"), "shift_left": ("x", "shift"), "shift_right": ("x", "shift"), "sin": ("angle",),
-            "cos": ("angle",), "tan": ("angle",), **dict.fromkeys(GRIDS, ("finite",)),
+            "cos": ("angle",), "tan": ("angle",), **dict.fromkeys((*GRIDS, "fake_quantize_nudged"), ("finite",)),
             "fake_quantize_by": ("finite", "scale", "zero")}  # fmt: skip
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 6.0, 100.0, -100.0, 1e4, -1e4, 3e38, -3e38, 1e-30,
            np.inf, -np.inf, np.nan)  # fmt: skip
