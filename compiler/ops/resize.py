@@ -12,8 +12,9 @@ import numpy as np
 
 from ..errors import ComputedOperand, GraphError, Unsupported
 from ..ir import TensorType
-from .elementwise import Elementwise
-from .importing import OnnxNode, TfliteNode, onnx_op, tflite_op
+from .elementwise import Cast, Elementwise
+from .gather import Gather
+from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
 from .movement import Reshape, Transpose
 from .op import Op, normal_axis
 
@@ -60,8 +61,8 @@ class Resize2D(Op):
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
         x = types[0]
         assert x is not None
-        if x.rank != 4 or min(self.size) < 1:
-            raise GraphError(f"{x} cannot be resized to {self.size}; it needs [N,H,W,C] and a positive size")
+        if x.rank != 4 or x.dtype.kind != "f" or min(self.size) < 1:
+            raise GraphError(f"{x} cannot be resized to {self.size}; it needs floats [N,H,W,C] and a positive size")
         return (TensorType((x.shape[0], *self.size, x.shape[3]), x.dtype),)
 
     def taps(self, axis: int, extent: int) -> tuple[np.ndarray, np.ndarray]:
@@ -150,6 +151,19 @@ def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
     return np.where(distance <= 1, near, np.where(distance < 2, far, 0))
 
 
+def resized(n: SourceNode, x: str, op: Resize2D) -> str:
+    """Emits a resize. Integers and truth values are picked where the nearest are wanted; else their weighted sums are cut towards zero."""
+    type = n.type(x)
+    if type.dtype.kind == "f":
+        return n.emit(op, x)
+    if op.mode != "nearest" or op.coordinates == "tf_crop_and_resize":
+        return n.emit(Cast(type.dtype), n.emit(op, n.emit(Cast(np.dtype(np.float32)), x)))
+    for axis in (0, 1):
+        index, _ = op.taps(axis, type.shape[1 + axis])
+        x = n.emit(Gather(1 + axis), x, n.add_constant(index[:, 0]))
+    return x
+
+
 @tflite_op("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
 def tflite_resize(n: TfliteNode) -> str:
     """Positions are those of LiteRT's kernels, in float32."""
@@ -158,11 +172,11 @@ def tflite_resize(n: TfliteNode) -> str:
     scale = (size[0] / shape[1], size[1] / shape[2])
     coordinates = "align_corners" if align else "half_pixel" if half else "asymmetric"
     if n.op == "RESIZE_BILINEAR":
-        return n.emit(Resize2D((size[0], size[1]), "linear", scale, coordinates, by_sizes=True), n.input(0))
+        return resized(n, n.input(0), Resize2D((size[0], size[1]), "linear", scale, coordinates, by_sizes=True))
     if align and half:
         raise Unsupported("align_corners and half_pixel_centers together; one of them would be accepted")
     rounding = "round_prefer_ceil" if align or half else "floor"
-    return n.emit(Resize2D((size[0], size[1]), "nearest", scale, coordinates, rounding, by_sizes=True), n.input(0))
+    return resized(n, n.input(0), Resize2D((size[0], size[1]), "nearest", scale, coordinates, rounding, by_sizes=True))
 
 
 @onnx_op("Upsample")
@@ -228,7 +242,7 @@ def _resized(n: OnnxNode, x: str, axes: Sequence[int], size: list[int], scale: l
     h, w = (shape[a] for a in axes)
     channels = shape[others[-1]] if others else 1
     op = _resize_op(n, (size[0], size[1]), (scale[0], scale[1]), (crop[0], crop[1]))
-    y = n.emit(op, n.emit(Reshape((prod(shape) // (h * w * channels), h, w, channels)), n.emit(Transpose(perm), x)))
+    y = resized(n, n.emit(Reshape((prod(shape) // (h * w * channels), h, w, channels)), n.emit(Transpose(perm), x)), op)
     outside = op.outside(0, h)[:, None, None] | op.outside(1, w)[:, None]
     if outside.any() and n.attr("extrapolation_value", 0.0):
         y = n.emit(Elementwise("add"), y, n.add_constant((outside * n.attr("extrapolation_value")).astype(n.type(y).dtype)))

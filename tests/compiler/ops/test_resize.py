@@ -14,7 +14,7 @@ from planish.compiler.ir import Step, TensorType
 from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.movement import Slice, Transpose
 from planish.compiler.ops.resize import COORDINATES, ROUNDINGS, Resize2D
-from tests.harness import CPU, GPU, Case, check, floats
+from tests.harness import CPU, GPU, Case, check, check_file, floats
 from tests.oracles import evaluated, litert, onnx_node, ort, same, standard_case, standard_cases, tflite_node
 
 KERNELS = pytest.mark.device
@@ -61,9 +61,9 @@ def test_reads_a_view(before: Any) -> None:
 
 
 def test_refused_types() -> None:
-    for shape, size in [((1, 4, 4), (2, 2)), ((1, 4, 4, 1), (0, 2))]:
+    for shape, size, dtype in [((1, 4, 4), (2, 2), np.float32), ((1, 4, 4, 1), (0, 2), np.float32), ((1, 4, 4, 1), (2, 2), np.uint8)]:
         with pytest.raises(GraphError, match="cannot be resized"):
-            Resize2D(size, "linear", (1.0, 1.0)).infer(TensorType(shape, np.dtype(np.float32)))
+            Resize2D(size, "linear", (1.0, 1.0)).infer(TensorType(shape, np.dtype(dtype)))
 
 
 # -- importers
@@ -84,6 +84,16 @@ def check_onnx(tmp_path: Path, x: list[np.ndarray], constants: list[Any], opset:
 
 
 MODES = [("nearest", rounding) for rounding in ROUNDINGS] + [("linear", "floor"), ("cubic", "floor")]
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("mode", ["nearest", "linear"])
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.int32])
+def test_onnx_integers(tmp_path: Path, dtype: Any, mode: str) -> None:
+    x = [np.random.default_rng(0).integers(-100 if np.dtype(dtype).kind == "i" else 0, 100, (2, 5, 5, 4)).astype(dtype)]
+    scales = np.array([1, 1, 2, 4], np.float32)  # whose weights are exact, so that cutting is too
+    check_onnx(tmp_path, x, [None, scales], mode=mode)
+    check_file(onnx_node(tmp_path, "Resize", x, [None, scales], mode=mode), x)
 
 
 @pytest.mark.parametrize("coordinates", COORDINATES)
