@@ -80,20 +80,20 @@ class BitCast(Op):
         return (np.ascontiguousarray(x).reshape(-1).view(self.dtype).reshape(y.shape),)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
-        from ..access import At, address
+        from ..access import STORAGE, At, address
         from ..indexing import unravel
         from ..kernel import Kernel
 
         x, y = site.input(0), site.output
-        wide, narrow = x.storage.itemsize, y.storage.itemsize
+        wide, narrow = x.storage.itemsize, self.dtype.itemsize
         size = min(wide, narrow)
         words, parts = narrow // size, wide // size
         at = unravel("i", y.shape)
         source = (*at[:-1], at[-1]) if words == parts else at[:-1] if parts > 1 else (*at, "k")
         first = address(x, At(source[: len(x.shape)]))
-        params = {"WORD": {1: "uchar", 2: "ushort", 4: "uint", 8: "ulong"}[size], "WORDS": words,
+        params = {"T": STORAGE[self.dtype.name], "WORD": {1: "uchar", 2: "ushort", 4: "uint", 8: "ulong"}[size], "WORDS": words,
                   "source": f"({first}) * {parts} + {at[-1]}" if parts > 1 else first, "target": address(y, At(at)),
-                  "half": y.storage == np.float16, "at": at, "raw": not site.node.epilogue}
+                  "half": self.dtype == np.float16, "at": at, "raw": not site.node.epilogue}
         cost = site.target.launch + site.moved() / site.target.bandwidth / 1e3
         flops = len(site.node.epilogue) * y.type.size
         return [Kernel("bitcast", params, (site.read("x", 0),), (prod(y.shape),), flops=flops, nbytes=site.moved(), cost=cost)]

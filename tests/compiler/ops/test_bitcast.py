@@ -12,7 +12,7 @@ from planish.compiler.errors import GraphError, UnsupportedError
 from planish.compiler.frontend import load
 from planish.compiler.ir import Step, TensorType
 from planish.compiler.ops.bitcast import BitCast, Reinterpret
-from planish.compiler.ops.elementwise import Elementwise
+from planish.compiler.ops.elementwise import Cast, Elementwise
 from planish.compiler.ops.movement import Slice, Transpose
 from tests.harness import CPU, GPU, Case, check, floats
 from tests.oracles import evaluated, litert, onnx_node, same, standard_case, standard_cases, write
@@ -41,22 +41,24 @@ def bits(dtype: Any, *shape: int) -> np.ndarray:
     Case(BitCast(np.dtype(np.float16)), [bits(np.float16, 3, 5, 2).view(np.int32)[..., 0]], epilogue=NEGATED, framed=False),
     Case(BitCast(np.dtype(np.int64)), [bits(np.int32, 3, 2)], epilogue=NEGATED, framed=False),
     Case(BitCast(np.dtype(np.float64)), [bits(np.float64, 7).view(np.int64)], epilogue=NEGATED, framed=False),
+    Case(BitCast(np.dtype(np.int64)), [bits(np.float64, 7)], epilogue=(Step(Cast(np.dtype(np.float32)), (0,)),), framed=False),
+    Case(BitCast(np.dtype(np.float16)), [bits(np.float16, 7).view(np.int16)], epilogue=(Step(Cast(np.dtype(np.int32)), (0,)),),
+         framed=False),
 ], ids=lambda c: f"{c.operands[0].dtype}->{c.op.dtype}{' epilogue' if c.epilogue else ''}")  # fmt: skip
 def test_in_memory(case: Case) -> None:
     assert check(case, targets=[CPU, GPU]) == 2
 
 
+CUT, TURNED = Slice((1, 2, 0), (3, 5, 4), (2, 1, 1)), Transpose((2, 0, 1))
+
+
 @KERNELS
-@pytest.mark.parametrize("before", [Slice((1, 2, 0), (3, 5, 4), (2, 1, 1)), Transpose((2, 0, 1))], ids=repr)
-@pytest.mark.parametrize("dtype", [np.int16, np.int64])
-def test_reads_a_view(before: Any, dtype: Any) -> None:
-    x = bits(np.int32, 7, 9, 4) if isinstance(before, Slice) else bits(np.int32, 9, 2, 7)
-    before = before if isinstance(before, Slice) else Transpose((2, 0, 1))
-    if dtype == np.int64:
-        before = (before, Slice((0, 0, 0), (3, 5, 2), (1, 1, 1))) if isinstance(before, Slice) else (before,)
-    else:
-        before = (before,)
-    assert check(Case(BitCast(np.dtype(dtype)), [x], before=before, framed=False), targets=[CPU, GPU]) == 2
+@pytest.mark.parametrize(("shape", "before", "dtype"), [
+    ((7, 9, 4), (CUT,), np.int16), ((9, 2, 7), (TURNED,), np.int16), ((7, 9, 4), (CUT, Slice((0, 0, 0), (3, 5, 2), (1, 1, 1))), np.int64),
+    ((9, 2, 7), (TURNED,), np.int64),
+], ids=str)  # fmt: skip
+def test_reads_a_view(shape: tuple[int, ...], before: Any, dtype: Any) -> None:
+    assert check(Case(BitCast(np.dtype(dtype)), [bits(np.int32, *shape)], before=before, framed=False), targets=[CPU, GPU]) == 2
 
 
 @KERNELS
