@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from math import prod
 
 import numpy as np
 
@@ -19,9 +18,10 @@ from ..ops.gather import Gather, GatherElements, GatherND
 from ..ops.importing import SourceNode, TfliteNode
 from ..ops.movement import Broadcast, Concat, Copy, DepthToSpace, Pad, Reshape, Slice, SpaceToDepth, Tile, Transpose
 from ..ops.pool import Pool2D
-from ..ops.quantized import Grid, decoded, dynamically_rounded, encoded
+from ..ops.quantized import Grid, decoded, encoded
 from ..ops.reduce import Reduce
 from .tflite_file import Operator, Subgraph, Tensor
+from .tflite_hybrid import hybrid
 
 RANGES = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767)}
 """The least and the greatest number of each type that stands for reals."""
@@ -102,7 +102,7 @@ class Grids:
         self._decode_bias(n, o, inputs)
         self._decode_gates(n, o, inputs)
         data = DATA.get(o.op, 0)
-        if data < len(inputs) and (rounded := self._hybrid(n, o, inputs[data])):
+        if data < len(inputs) and (rounded := hybrid(n, o, self.tensors, inputs[data])):
             inputs[data] = rounded
         return replace(n, inputs=tuple(inputs))
 
@@ -186,23 +186,6 @@ class Grids:
             q = self.tensors[j].quantization if j >= 0 and o.op in RECURRENT and self.tensors[j].kind == "INT32" else None
             if q is not None and (bias := n.array(inputs[k])) is not None:
                 inputs[k] = n.add_constant((bias * q.scale.astype(np.float64)).astype(np.float32))
-
-    def _hybrid(self, n: TfliteNode, o: Operator, x: str) -> str | None:
-        """Float data that LiteRT rounds to eight bits in front of integer weights; None where it does not."""
-        data, weights = (self.tensors[k] if k >= 0 else None for k in (*o.inputs, -1)[:2])
-        if data is None or weights is None or data.quantized or not weights.quantized or self.graph.type(x).dtype.kind != "f":
-            return None
-        shape, q = self.graph.type(x).shape, weights.quantization
-        assert q is not None
-        if o.op == "FULLY_CONNECTED":
-            length = weights.shape[-1]
-            rows = n.emit(Reshape((prod(shape) // length, length)), x)
-            return n.emit(Reshape(shape), dynamically_rounded(n, rows, [1], not o.options.asymmetric_quantize_inputs))
-        if o.op in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-            return dynamically_rounded(n, x, range(1, len(shape)), o.op == "CONV_2D" and np.unique(q.scale).size == 1)
-        if o.op == "BATCH_MATMUL":
-            return dynamically_rounded(n, x, [len(shape) - 1], not o.options.asymmetric_quantize_inputs)
-        return None
 
 
 def _contains(grid: Grid, array: np.ndarray) -> bool:
