@@ -78,7 +78,7 @@ class _Reader:
 
     def add_operator(self, operator: Operator, position: int) -> None:
         name = f"{self.prefix}{operator.op.lower()}_{position}"
-        importer = importing.TFLITE.get(operator.op)
+        importer = self.grids.importer(operator)
         results = None
         if importer is None:
             self.desk.refuse(name, operator.op, NO_OPERATOR)
@@ -114,7 +114,7 @@ class _Reader:
         return importing.TfliteNode(
             self.graph, name, o.op, position, tuple(self.value(k) for k in o.inputs),
             tuple(self.prefix + tensors[k].name for k in o.outputs), version=o.version, options=o.options, inline=_Inline(self, name),
-            assign=lambda k, value: self._assign(o.inputs[k], value), variables=self.variables,
+            assign=lambda k, value: self._assign(name, o.inputs[k], value), variables=self.variables,
             results=tuple(self.grids.type(k) for k in o.outputs), custom=o.custom,
         )
 
@@ -137,9 +137,12 @@ class _Reader:
         self.values[k] = self.states[k] = value = self.graph.add_state(self.prefix + tensor.name, initial)
         return value
 
-    def _assign(self, k: int, value: str) -> None:
+    def _assign(self, name: str, k: int, value: str) -> None:
         """Gives a variable tensor another value; one that is an ordinary tensor keeps its own."""
         if k in self.states:
+            tensor = self.subgraph.tensors[k]
+            if tensor.quantized:
+                value = self.grids.round(importing.SourceNode(self.graph, name, "", 0, (value,), (tensor.name,)), value, tensor)
             self.values[k] = value
             self.graph.set_state(self.states[k], value)
 

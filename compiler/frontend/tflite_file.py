@@ -64,7 +64,7 @@ class Tensor:
         return self.quantization is not None and self.kind in SMALL_INTEGERS
 
     def array(self) -> np.ndarray:
-        """The contents of a constant: dense, bytes unpacked, and quantised numbers as the reals that they stand for.
+        """The contents of a constant: dense, bytes unpacked, and of quantised numbers the steps, stored number - zero point.
 
         Raises:
             Unsupported: they are of a type that has no numbers.
@@ -80,7 +80,7 @@ class Tensor:
         if stored.size != self.type.size:
             raise ValueError(f"constant '{self.name}' of type {self.type} holds {stored.size} elements")
         stored = stored.reshape(self.shape)
-        return _dequantize(stored, self.quantization) if self.quantized and self.quantization else stored
+        return _steps(stored, self.quantization) if self.quantized and self.quantization else stored
 
 
 @dataclass(frozen=True)
@@ -217,8 +217,7 @@ def _unpack(buffer: np.ndarray, kind: str, type: TensorType) -> np.ndarray:
     return (numbers.astype(np.uint32) << 16).view(np.float32) if kind == "BFLOAT16" else numbers
 
 
-def _dequantize(stored: np.ndarray, q: Quantization) -> np.ndarray:
+def _steps(stored: np.ndarray, q: Quantization) -> np.ndarray:
     along = [-1 if d == q.axis else 1 for d in range(stored.ndim)]
-    scale = q.scale.reshape(along) if q.scale.size > 1 else q.scale[0]
     zero_point = q.zero_point.reshape(along) if q.zero_point.size > 1 else q.zero_point[0]
-    return ((stored.astype(np.float32) - np.float32(zero_point)) * scale).astype(np.float32)
+    return stored.astype(np.float32) - np.float32(zero_point)

@@ -62,6 +62,12 @@ class Options:
         self.__dict__[name] = value
         return value
 
+    def replaced(self, **values: Any) -> Options:
+        """The same options, but for some."""
+        options = Options(self._operator, self._table)
+        options.__dict__.update(values)
+        return options
+
     def _read(self, name: str, field: str) -> Any:
         if hasattr(self._table, f"{field}Length"):
             return vector(self._table, field)

@@ -1,8 +1,8 @@
 """Element-wise ops: rows of a table, each with its OpenCL C expression, its numpy function and its names in both formats.
 
-In the expressions `{0}`, `{1}`, … are the operands, `{p0}`, `{p1}`, … the parameters, `{T}` is the type of the result and `{BITS}`
-the width of an operand's; they hold for scalars and vectors alike. Constants are written as float32 and are doubles among
-doubles. Truth values are 0 and 1 in the type `int`.
+In the expressions `{0}`, `{1}`, … are the operands, `{p0}`, `{p1}`, … the parameters, `{T}` is the type of the result, `{L}` that of
+long integers in its stead, and `{BITS}` the width of an operand's; they hold for scalars and vectors alike. Constants are written as
+float32 and are doubles among doubles. Truth values are 0 and 1 in the type `int`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Row:
         arity: number of operands.
         result: "same" as operand 0, "bool", or "last" for the type of the last operand.
         kinds: numpy's letters for the element types that it takes: floats, integers, unsigned integers, booleans.
+        width: of its elements in bytes, where only one will do.
         integer: the expression of integers where it differs; unsigned: of unsigned ones.
     """
 
@@ -41,6 +42,7 @@ class Row:
     arity: int = 1
     result: Literal["same", "bool", "last"] = "same"
     kinds: str = "f"
+    width: int = 0
     integer: str = ""
     unsigned: str = ""
 
@@ -93,19 +95,34 @@ def _quantize(x: np.ndarray, scale: float, zero_point: float, low: float, high: 
     return np.clip(_round_away(x * (np.float32(1) / np.float32(scale))) + np.float32(zero_point), np.float32(low), np.float32(high))
 
 
-def _fake_quantize_nudged(x: np.ndarray, scale: float, zero_point: float, low: float, high: float, origin: float, nudge: float
-                          ) -> np.ndarray:
-    """As `fake_quantize`, but what lies less than `nudge` of a step short of a half goes away from -`origin`, too."""
-    s, z, o = np.float32(scale), np.float32(zero_point), np.float32(origin)
-    steps = x * (np.float32(1) / s) + o
-    rounded = _round_away(steps + np.copysign(np.float32(nudge), steps)) - o
-    return (np.clip(rounded + z, np.float32(low), np.float32(high)) - z) * s
+def _quantize_even(x: np.ndarray, scale: float, low: float, high: float) -> np.ndarray:
+    """Steps of a scale, halves to the even side."""
+    return np.clip(np.rint(x * (np.float32(1) / np.float32(scale))), np.float32(low), np.float32(high))
+
+
+def _quantize_nudged(x: np.ndarray, scale: float, low: float, high: float, origin: float, nudge: float) -> np.ndarray:
+    """Steps of a scale; what lies less than `nudge` of a step short of a half goes away from -`origin`, as halves do."""
+    steps = x * (np.float32(1) / np.float32(scale)) + np.float32(origin)
+    return np.clip(_round_away(steps + np.copysign(np.float32(nudge), steps)) - np.float32(origin), np.float32(low), np.float32(high))
+
+
+def _rescale(x: np.ndarray, multiplier: np.ndarray, exponent: np.ndarray, away: np.ndarray) -> np.ndarray:
+    """x * multiplier / 2**31 * 2**exponent, rounded before the shift to the right and behind it: halves up, or, if `away`, from zero."""
+    left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
+    high = ((x.astype(np.int64) << left) * multiplier + (1 << 30)) >> 31
+    return (high + ((1 << right) >> 1) - (((x ^ multiplier) < 0) & (right > 0) & (away > 0))) >> right
 
 
 def _fake_quantize_by(x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
     """Rounded to the grid of an int8 tensor whose scale and zero point are operands."""
     return (np.clip(_round_away(x * (1 / scale) + zero_point), np.float32(-128), np.float32(127)) - zero_point) * scale
 
+
+_STEPS = "({0} * (1.0f / {p0}) + {p3})"
+# The upper half of a product of 64 bits, then the shift to the right; {L} has the lanes of {T}.
+_HIGH = "convert_{T}(((convert_{L}({0}) << convert_{L}(max({2}, 0))) * convert_{L}({1}) + 0x40000000L) >> 31)"
+_HALF = "(((({T})(1)) << max(-{2}, 0)) >> 1)"
+_DOWN = "convert_{T}(((({0} ^ {1}) < 0) & ({2} < 0) & ({3} > 0)) & 1)"
 
 # A CPU traps on integers divided by zero, which the padded lanes of a vector are, and on the least one divided by -1.
 _DIVISOR = "({1} == 0 | {1} == -1 ? ({T})(1) : {1})"
@@ -171,8 +188,9 @@ TABLE: dict[str, Row] = {
     "dequantize": Row("({0} - {p1}) * {p0}", lambda q, scale, zero_point: (q - q.dtype.type(zero_point)) * q.dtype.type(scale)),
     "fake_quantize": Row("clamp(round({0} * (1.0f / {p0})), {p2} - {p1}, {p3} - {p1}) * {p0}",
                          lambda x, s, z, low, high: (_quantize(x, s, z, low, high) - np.float32(z)) * np.float32(s)),
-    "fake_quantize_nudged": Row("(clamp(round({0} * (1.0f / {p0}) + {p4} + copysign(({T})({p5}), {0} * (1.0f / {p0}) + {p4})) - {p4}"
-                                " + {p1}, {p2}, {p3}) - {p1}) * {p0}", _fake_quantize_nudged),
+    "quantize_even": Row("clamp(rint({0} * (1.0f / {p0})), {p1}, {p2})", _quantize_even),
+    "quantize_nudged": Row(f"clamp(round({_STEPS} + copysign(({{T}})({{p4}}), {_STEPS})) - {{p3}}, {{p1}}, {{p2}})", _quantize_nudged),
+    "rescale": Row(f"({_HIGH} + {_HALF} - {_DOWN}) >> max(-{{2}}, 0)", _rescale, 4, kinds="i", width=4),
     "fake_quantize_by": Row("(clamp(round({0} * (1.0f / {1}) + {2}), -128.0f, 127.0f) - {2}) * {1}", _fake_quantize_by, 3),
     "erf": Row("erf({0})", _erf),
     "sin": Row("sin({0})", np.sin),
@@ -247,8 +265,8 @@ class Elementwise(Op):
         typed = [t.dtype for t in (given[1:] if self.fn == "where" else given)]
         if len(set(typed)) > 1:
             raise GraphError(f"{self.fn} of {' and '.join(t.name for t in typed)}; operands of one type would be accepted")
-        if any(t.dtype.kind not in self.row.kinds for t in given):
-            accepted = ", ".join(KINDS[k] for k in self.row.kinds)
+        if any(t.dtype.kind not in self.row.kinds or self.row.width not in (0, t.dtype.itemsize) for t in given):
+            accepted = ", ".join(KINDS[k] + (f" of {8 * self.row.width} bits" if self.row.width else "") for k in self.row.kinds)
             raise GraphError(f"{self.fn} of {typed[0].name}; {accepted} would be accepted")
         try:
             shape = np.broadcast_shapes(*(t.shape for t in given))
@@ -274,7 +292,7 @@ class Elementwise(Op):
         if dtype == np.float64:
             text = _SUFFIX.sub("", text)
         params = {f"p{k}": literal(p, dtype) for k, p in enumerate(self.params)}
-        return text.format(*args, T=ctype, BITS=8 * dtype.itemsize, **params)
+        return text.format(*args, T=ctype, L=ctype.replace("int", "long"), BITS=8 * dtype.itemsize, **params)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from ..mapping import elementwise

@@ -148,10 +148,26 @@ class TfliteNode(SourceNode):
     custom: Any = None
 
 
+@dataclass
+class QuantizedNode(TfliteNode):
+    """An operator between tensors of eight bits, on steps: floats that are whole numbers, stored number - zero point.
+
+    Attributes:
+        scales: of each operand that is quantised, float32, one or one per channel; else of size 0. zeros: their zero points, or 0.
+        grid: scale, zero point, and the least and the greatest number stored, of the result.
+    """
+
+    scales: tuple[np.ndarray, ...] = ()
+    zeros: tuple[int, ...] = ()
+    grid: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+
+
 OnnxImporter = Callable[[OnnxNode], Result]
 TfliteImporter = Callable[[TfliteNode], Result]
 ONNX: dict[str, OnnxImporter] = {}
 TFLITE: dict[str, TfliteImporter] = {}
+QUANTIZED: dict[str, Callable[[QuantizedNode], Result]] = {}
+"""Importers of TFLite operators for operands and results of eight bits."""
 HOSTED: dict[Callable[..., Result], str] = {}
 """When the operators of an importer run on the host: "always", or "where …". Their operands may have shapes that depend on data."""
 F = TypeVar("F", bound=Callable[..., Result])
@@ -173,6 +189,11 @@ def tflite_op(*names: str, host: str = "") -> Callable[[F], F]:
         host: as of `onnx_op`.
     """
     return lambda function: _register(TFLITE, names, host, function)
+
+
+def quantized_op(*names: str) -> Callable[[F], F]:
+    """Registers the importer of TFLite operators between tensors of eight bits."""
+    return lambda function: _register(QUANTIZED, names, "", function)
 
 
 def _register(registry: dict[str, Callable[..., Result]], names: tuple[str, ...], host: str, function: F) -> F:

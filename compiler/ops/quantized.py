@@ -1,7 +1,4 @@
-"""Quantised tensors in float arithmetic: stored integers become the reals that they stand for, and reals are rounded to the grid of those.
-
-A value keeps the scale and the zero point of its tensor in the op that rounds it, `Elementwise("fake_quantize", grid)`.
-"""
+"""Quantised tensors in float arithmetic: stored integers become what they stand for, and back."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ UNARY = [
     ("RELU", {}, X, [(0.0517, 3), (0.0311, -128)], 0),
     ("RELU6", {}, X, [(0.0613, 3), (6 / 255, -128)], 0),
     ("RELU_N1_TO_1", {}, X, [(0.02, 3), (0.01, -10)], 0),
-    ("LEAKY_RELU", {"alpha": 0.31}, X, [(0.0517, 3), (0.0413, -20)], 1),
+    ("LEAKY_RELU", {"alpha": 0.31}, X, [(0.0517, 3), (0.0413, -20)], 0),
     ("HARD_SWISH", {}, X, [(0.05, 3), (0.04, -100)], 1),
     ("LOGISTIC", {}, X, [(0.05, 3), (1 / 256, -128)], 0),
     ("TANH", {}, X, [(0.03, 3), (1 / 128, 0)], 0),
@@ -242,8 +242,54 @@ def chain(folder: Path) -> Path:
 
 def test_what_only_moves_is_not_rounded_again(tmp_path: Path) -> None:
     graph = load(chain(tmp_path))
-    rounded = [n.op.fn for n in graph.nodes() if getattr(n.op, "fn", "").startswith("fake_quantize")]
-    assert rounded == ["fake_quantize"] * 2
+    rounded = [n.op.fn for n in graph.nodes() if getattr(n.op, "fn", "").startswith(("quantize", "rescale"))]
+    assert rounded == ["quantize_even", "rescale"]
+
+
+MEANS = [
+    # shape, axes, kept, grids: of images, on one grid, of anything
+    ((1, 40, 40, 21), [1, 2], True, [(0.031, 3), (0.017, -9)]),
+    ((1, 40, 40, 21), [2, 1], True, [(0.031, 3), (0.031, 3)]),
+    ((2, 9, 7), [1], False, [(0.031, 3), (0.031, 3)]),
+    ((2, 7, 40, 5), [-2, 1], True, [(0.031, 3), (0.017, -9)]),
+    ((3, 33), [1], False, [(0.031, -3), (0.017, 9)]),
+    ((1, 40, 40, 5), [1, 2], False, [(0.031, 3), (0.017, -9)]),
+]
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize(("shape", "axes", "kept", "grids"), MEANS)
+def test_means(tmp_path: Path, shape: tuple[int, ...], axes: list[int], kept: bool, grids: list[tuple[float, int]], dtype: str) -> None:
+    x = stored(shape, dtype)
+    at = [(scale, zero + (120 if dtype == "uint8" else 0)) for scale, zero in grids]
+    result = np.mean(x, tuple(axes), keepdims=kept).shape
+    agree(node(tmp_path, "MEAN", [x], [(np.array(axes, np.int32), None, "int32")], {"keep_dims": kept}, result, dtype, at, 2), [x])
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+@pytest.mark.parametrize("seed", range(3))
+def test_every_number_of_a_chain(tmp_path: Path, dtype: str, seed: int) -> None:
+    """Stored, convolved by depth in more channels than vector code takes at once, added, multiplied, stored on another grid."""
+    rng, m = np.random.default_rng(seed), TfliteWriter()
+    zero = 128 if dtype == "uint8" else 0
+    shape, channels = (1, 24, 24, 13), 13
+
+    def grid(scale: float) -> Quantization:
+        return Quantization([float(np.float32(scale * rng.uniform(0.5, 1.5)))], [zero + int(rng.integers(-40, 40))])
+
+    def op(name: str, *operands: Any, scale: float, **options: Any) -> Any:
+        return m.op(name, list(operands), options, shape=shape, dtype=dtype, quantization=grid(scale), version=3 if "CONV" in name else 2)
+
+    x = m.op("QUANTIZE", [m.input("x", shape, "float32")], shape=shape, dtype=dtype, quantization=(first := grid(0.05)))
+    scales = rng.uniform(0.004, 0.01, channels if dtype == "int8" else 1)
+    steps = (scales * first.scale[0]).tolist()
+    w = m.constant(rng.integers(1, 255, (1, 3, 3, channels)) - 128 + zero, dtype, Quantization(scales.tolist(), [zero], 3))
+    y = op("DEPTHWISE_CONV_2D", x, w, m.constant(rng.integers(-2000, 2000, channels), "int32", Quantization(steps)), scale=0.06,
+           padding="SAME", stride_w=1, stride_h=1, depth_multiplier=1)
+    z = op("ADD", y, op("LEAKY_RELU", x, scale=0.04, alpha=0.3), scale=0.08, fused_activation_function="RELU")
+    m.output(op("QUANTIZE", op("MUL", z, y, scale=0.4, fused_activation_function="RELU6"), scale=0.6))
+    given = rng.standard_normal(shape).astype(np.float32) * 4
+    agree(write(tmp_path, m), [given])
 
 
 def test_an_input_that_is_cast_is_taken_as_stored(tmp_path: Path) -> None:

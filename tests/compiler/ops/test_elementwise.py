@@ -29,21 +29,23 @@ PARAMS: dict[str, Sequence[tuple[float, ...]]] = {
     "elu": [(1.0,), (0.3,)], "celu": [(1.0,), (0.4,), (-2.0,)], "selu": [(1.6732632, 1.050701)], "hard_sigmoid": [(0.2, 0.5), (1 / 6, 0.5)],
     "shrink": [(0.5, 0.0), (1.0, 0.25)], "affine": [(-0.5, 2.0)], "scaled_tanh": [(1.7, 0.6)],
     **dict.fromkeys(GRIDS, ((0.5, 3.0, -128.0, 127.0),)), "dequantize": [(0.5, 3.0)],
-    "fake_quantize_nudged": [(0.5, 3.0, -128.0, 127.0, 0.0, 1e-3)],
+    "quantize_even": [(0.5, -131.0, 124.0)], "quantize_nudged": [(0.5, -131.0, 124.0, 3.0, 1e-3)],
 }  # fmt: skip
 OPERANDS = {"where": ("condition", "x", "y"), "shift_left": ("x", "shift"), "shift_right": ("x", "shift"), "sin": ("angle",),
-            "cos": ("angle",), "tan": ("angle",), **dict.fromkeys((*GRIDS, "fake_quantize_nudged"), ("finite",)),
-            "fake_quantize_by": ("finite", "scale", "zero")}  # fmt: skip
+            "cos": ("angle",), "tan": ("angle",), **dict.fromkeys((*GRIDS, "quantize_even", "quantize_nudged"), ("finite",)),
+            "fake_quantize_by": ("finite", "scale", "zero"), "rescale": ("part", "y", "exponent", "away")}  # fmt: skip
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 6.0, 100.0, -100.0, 1e4, -1e4, 3e38, -3e38, 1e-30,
            np.inf, -np.inf, np.nan)  # fmt: skip
 BLOCKED = Pool2D("max", (1, 1))
 """An op in front that changes nothing and leaves its result in blocked channels."""
 
 
-def rows(kind: str) -> list[Elementwise]:
-    """Every row of the table that takes a kind of element, with its parameters."""
+def rows(dtype: str) -> list[Elementwise]:
+    """Every row of the table that takes a type of element, with its parameters."""
+    kind, width = np.dtype(dtype).kind, np.dtype(dtype).itemsize
     params = PARAMS if kind == "f" else {"clip": [(1, 5)]}
-    return [Elementwise(fn, p) for fn, row in TABLE.items() if kind in row.kinds for p in params.get(fn, [()])]
+    takes = [fn for fn, row in TABLE.items() if kind in row.kinds and row.width in (0, width)]
+    return [Elementwise(fn, p) for fn in takes for p in params.get(fn, [()])]
 
 
 def numbers(dtype: str) -> np.ndarray:
@@ -66,6 +68,7 @@ def check_rows(ops: Sequence[Elementwise], x: np.ndarray, y: np.ndarray) -> None
     operands = {"x": x, "y": y, "condition": x > y}
     if x.dtype.kind in "iu":
         operands["shift"] = np.where(np.arange(y.size) % 2, y % y.dtype.type(bits), y)
+        operands |= {"part": x // 16, "exponent": y % 34 - 30, "away": y % 2}
     elif x.dtype.kind == "f":
         operands["angle"] = np.clip(x, -1e4, 1e4)  # PoCL's sine of a small number is wrong beside one beyond 1e38 in a vector
         operands |= {"finite": np.nan_to_num(operands["angle"]), "scale": np.full_like(x, 0.5), "zero": np.full_like(x, 3)}
@@ -97,7 +100,7 @@ def check_rows(ops: Sequence[Elementwise], x: np.ndarray, y: np.ndarray) -> None
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("part", range(3))
 def test_functions_of_floats(part: int, dtype: str) -> None:
-    ops = [op for op in rows("f") if op.row.arity == 1]
+    ops = [op for op in rows(dtype) if op.row.arity == 1]
     x = numbers(dtype)
     check_rows(ops[part::3], x, x)
 
@@ -106,14 +109,14 @@ def test_functions_of_floats(part: int, dtype: str) -> None:
 @pytest.mark.parametrize("dtype", ["float32", pytest.param("float64", marks=pytest.mark.slow)])
 def test_functions_of_two_floats(dtype: str) -> None:
     x = numbers(dtype)[:34]
-    check_rows([op for op in rows("f") if op.row.arity > 1], np.repeat(x, x.size), np.tile(x, x.size))
+    check_rows([op for op in rows(dtype) if op.row.arity > 1], np.repeat(x, x.size), np.tile(x, x.size))
 
 
 @KERNELS
 @pytest.mark.parametrize("dtype", [d for d in DTYPES if np.dtype(d).kind != "f"])
 def test_functions_of_integers_and_truth_values(dtype: str) -> None:
     x = numbers(dtype)
-    check_rows(rows(np.dtype(dtype).kind), np.repeat(x, x.size), np.tile(x, x.size))
+    check_rows(rows(dtype), np.repeat(x, x.size), np.tile(x, x.size))
 
 
 @KERNELS

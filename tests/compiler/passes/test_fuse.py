@@ -219,7 +219,8 @@ def test_every_function_can_be_a_step(fn: str) -> None:
     row = TABLE[fn]
     given = {"clip": (0, 1), "leaky_relu": (0.1,), "thresholded_relu": (1,), "elu": (1,), "celu": (1,), "selu": (1.6, 1.1),
              "hard_sigmoid": (0.2, 0.5), "shrink": (0.5, 0), "affine": (2, 1), "scaled_tanh": (2, 0.5), "dequantize": (0.5, 3),
-             "quantize": (0.5, 3, -128, 127), "fake_quantize": (0.5, 3, -128, 127), "fake_quantize_nudged": (0.5, 3, -128, 127, 0, 1e-3)}
+             "quantize": (0.5, 3, -128, 127), "fake_quantize": (0.5, 3, -128, 127), "quantize_even": (0.5, -128, 127),
+             "quantize_nudged": (0.5, -128, 127, 0, 1e-3)}
     op = Elementwise(fn, given.get(fn, ()))
     graph, declined = fused(lambda b: b(op, b("abs", b.input(*X)), *(b.constant(6) for _ in range(row.arity - 1))))
     assert len(graph) == 1 and declined == []
