@@ -75,7 +75,7 @@ class Grids:
 
     def importer(self, o: Operator) -> Callable[..., Result] | None:
         """The importer of an operator: where all of its tensors have eight bits, the one for these, if there is one."""
-        return QUANTIZED[o.op] if self._is_integer(o) else TFLITE.get(o.op)
+        return QUANTIZED[o.op] if self._is_integer(o) else hybrid(o, self.tensors) or TFLITE.get(o.op)
 
     def decode(self, stored: str, tensor: Tensor, n: SourceNode) -> str:
         """The value of a tensor whose stored integers are at hand."""
@@ -104,14 +104,11 @@ class Grids:
         if self._takes_stored(o):
             inputs = [self.encode(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]
             return replace(n, inputs=tuple(inputs), results=tuple(self.tensors[k].type for k in o.outputs))
-        if self._passes_steps(o):
+        if self._passes_steps(o) or hybrid(o, self.tensors):
             return n
         inputs = [self._real(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]
         self._decode_bias(n, o, inputs)
         self._decode_gates(n, o, inputs)
-        data = DATA.get(o.op, 0)
-        if data < len(inputs) and (rounded := hybrid(n, o, self.tensors, inputs[data])):
-            inputs[data] = rounded
         return replace(n, inputs=tuple(inputs))
 
     def given(self, o: Operator, results: tuple[str, ...], n: TfliteNode) -> tuple[str, ...]:

@@ -1,31 +1,63 @@
-"""Where floats meet integer weights, LiteRT's "hybrid" kernels round the floats to eight bits at run time, and so does the graph."""
+"""Where floats meet integer weights, LiteRT's "hybrid" kernels quantise the floats to eight bits at run time, and so does the graph.
+
+The importer for floats gets counts for its data and the steps of its weights; what it gives are sums of their products, whose scales,
+bias and activation follow.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from math import prod
 
 import numpy as np
 
-from ..ops.importing import TfliteNode
+from ..ops.activation import activate
+from ..ops.conv import biased
+from ..ops.dynamic_quantization import Counts, Grid, counted
+from ..ops.importing import TFLITE, TfliteImporter, TfliteNode
 from ..ops.movement import Reshape
-from ..ops.quantized import dynamically_rounded
+from ..ops.quantized_tflite import PRODUCTS
 from .tflite_file import Operator, Tensor
 
 
-def hybrid(n: TfliteNode, o: Operator, tensors: Sequence[Tensor], x: str) -> str | None:
-    """The data of an operator, as its hybrid kernel rounds it; None where it has none, or where data or weights are not of its kind."""
-    data, weights = (tensors[k] if k >= 0 else None for k in (*o.inputs, -1)[:2])
-    if data is None or weights is None or data.quantized or not weights.quantized or n.type(x).dtype.kind != "f":
+def hybrid(o: Operator, tensors: Sequence[Tensor]) -> TfliteImporter | None:
+    """The importer of an operator that has a hybrid kernel for its data and weights, as values: floats, and steps; None for others."""
+    if o.op not in PRODUCTS or len(o.inputs) < 2:
         return None
-    shape, q = n.shape(x), weights.quantization
-    assert q is not None
-    if o.op == "FULLY_CONNECTED":
-        length = weights.shape[-1]
-        rows = n.emit(Reshape((prod(shape) // length, length)), x)
-        return n.emit(Reshape(shape), dynamically_rounded(n, rows, [1], not o.options.asymmetric_quantize_inputs))
-    if o.op in ("CONV_2D", "DEPTHWISE_CONV_2D"):
-        return dynamically_rounded(n, x, range(1, len(shape)), o.op == "CONV_2D" and np.unique(q.scale).size == 1)
-    if o.op == "BATCH_MATMUL":
-        return dynamically_rounded(n, x, [len(shape) - 1], not o.options.asymmetric_quantize_inputs)
-    return None
+    data, weights = (tensors[o.inputs[k]] for k in PRODUCTS[o.op][:2])
+    if data.kind != "FLOAT32" or weights.kind not in ("INT8", "INT4") or weights.quantization is None:
+        return None
+    return partial(_products, weights.quantization.scale)
+
+
+def _products(scale: np.ndarray, n: TfliteNode) -> str:
+    x, w, bias = PRODUCTS[n.op]
+    shape = n.shape(x)
+    if n.op == "FULLY_CONNECTED" and n.options.keep_num_dims and len(shape) != 2:
+        rows = n.emit(Reshape((prod(shape[:-1]), shape[-1])), n.input(x))
+        y = _products(scale, replace(n, inputs=(rows, *n.inputs[1:])))
+        return n.emit(Reshape((*shape[:-1], n.shape(y)[-1])), y)
+    in_turn = n.op in ("DEPTHWISE_CONV_2D", "TRANSPOSE_CONV") or (n.op == "CONV_2D" and shape[3] != n.shape(w)[3])
+    if n.op in ("BATCH_MATMUL", "FULLY_CONNECTED"):
+        symmetric = not n.options.asymmetric_quantize_inputs
+    else:
+        symmetric = n.op == "CONV_2D" and np.unique(scale).size == 1 and not in_turn
+    data = _counts(n, n.input(x), "symmetric" if symmetric else "asymmetric")
+    bare = tuple({x: data.value, bias: ""}.get(k, v) for k, v in enumerate(n.inputs))
+    sums = TFLITE[n.op](replace(n, inputs=bare, options=n.options.replaced(fused_activation_function="NONE")))
+    assert isinstance(sums, str)
+    y = biased(n, data.reals(n, sums, scale, in_turn), n.input(bias))
+    return y if n.op == "BATCH_MATMUL" else activate(n, y, n.options.fused_activation_function)
+
+
+def _counts(n: TfliteNode, x: str, grid: Grid) -> Counts:
+    """The data of an operator, with a grid for each image, or for each row of a matrix."""
+    shape = n.shape(x)
+    if n.op == "FULLY_CONNECTED":
+        length = n.shape(1)[-1]
+        return counted(n, n.emit(Reshape((prod(shape) // length, length)), x), [1], grid)
+    if n.op == "BATCH_MATMUL" and n.options.adj_x:
+        return counted(n, x, [len(shape) - 2], grid).along(n, (*shape[:-2], shape[-1], 1))
+    return counted(n, x, [len(shape) - 1] if n.op == "BATCH_MATMUL" else range(1, len(shape)), grid)

@@ -86,13 +86,13 @@ def _shift_right(x: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.where(inside, np.right_shift(x, np.where(inside, count, 0)), -(x < 0).astype(x.dtype))
 
 
-def _round_away(x: np.ndarray) -> np.ndarray:
+def round_away(x: np.ndarray) -> np.ndarray:
     """To the nearest whole number; halves away from zero, as C's `round`."""
     return np.trunc(x + np.copysign(0.5, x, dtype=np.float64)).astype(np.float32)
 
 
 def _quantize(x: np.ndarray, scale: float, zero_point: float, low: float, high: float) -> np.ndarray:
-    return np.clip(_round_away(x * (np.float32(1) / np.float32(scale))) + np.float32(zero_point), np.float32(low), np.float32(high))
+    return np.clip(round_away(x * (np.float32(1) / np.float32(scale))) + np.float32(zero_point), np.float32(low), np.float32(high))
 
 
 def _quantize_even(x: np.ndarray, scale: float, low: float, high: float) -> np.ndarray:
@@ -103,7 +103,7 @@ def _quantize_even(x: np.ndarray, scale: float, low: float, high: float) -> np.n
 def _quantize_nudged(x: np.ndarray, scale: float, low: float, high: float, origin: float, nudge: float) -> np.ndarray:
     """Steps of a scale; what lies less than `nudge` of a step short of a half goes away from -`origin`, as halves do."""
     steps = x * (np.float32(1) / np.float32(scale)) + np.float32(origin)
-    return np.clip(_round_away(steps + np.copysign(np.float32(nudge), steps)) - np.float32(origin), np.float32(low), np.float32(high))
+    return np.clip(round_away(steps + np.copysign(np.float32(nudge), steps)) - np.float32(origin), np.float32(low), np.float32(high))
 
 
 def _rescale(x: np.ndarray, multiplier: np.ndarray, exponent: np.ndarray, away: np.ndarray) -> np.ndarray:
@@ -111,11 +111,6 @@ def _rescale(x: np.ndarray, multiplier: np.ndarray, exponent: np.ndarray, away: 
     left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
     high = ((x.astype(np.int64) << left) * multiplier + (1 << 30)) >> 31
     return (high + ((1 << right) >> 1) - (((x ^ multiplier) < 0) & (right > 0) & (away > 0))) >> right
-
-
-def _fake_quantize_by(x: np.ndarray, scale: np.ndarray, zero_point: np.ndarray) -> np.ndarray:
-    """Rounded to the grid of an int8 tensor whose scale and zero point are operands."""
-    return (np.clip(_round_away(x * (1 / scale) + zero_point), np.float32(-128), np.float32(127)) - zero_point) * scale
 
 
 _STEPS = "({0} * (1.0f / {p0}) + {p3})"
@@ -191,7 +186,6 @@ TABLE: dict[str, Row] = {
     "quantize_even": Row("clamp(rint({0} * (1.0f / {p0})), {p1}, {p2})", _quantize_even),
     "quantize_nudged": Row(f"clamp(round({_STEPS} + copysign(({{T}})({{p4}}), {_STEPS})) - {{p3}}, {{p1}}, {{p2}})", _quantize_nudged),
     "rescale": Row(f"({_HIGH} + {_HALF} - {_DOWN}) >> max(-{{2}}, 0)", _rescale, 4, kinds="i", width=4),
-    "fake_quantize_by": Row("(clamp(round({0} * (1.0f / {1}) + {2}), -128.0f, 127.0f) - {2}) * {1}", _fake_quantize_by, 3),
     "erf": Row("erf({0})", _erf),
     "sin": Row("sin({0})", np.sin),
     "cos": Row("cos({0})", np.cos),

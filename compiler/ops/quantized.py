@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from .elementwise import Cast, Elementwise
 from .importing import SourceNode, TfliteNode, tflite_op
-from .reduce import Reduce
 
 Grid = tuple[float, float, float, float]
 """Scale, zero point, and the least and the greatest number stored: the parameters of the quantising functions of `elementwise`."""
@@ -24,25 +21,6 @@ def decoded(n: SourceNode, stored: str, grid: Grid) -> str:
 def encoded(n: SourceNode, value: str, grid: Grid, dtype: np.dtype) -> str:
     """Reals as the nearest integers of a grid, halves away from zero, as a tensor of an integer type."""
     return n.emit(Cast(dtype), n.emit(Elementwise("quantize", grid), value))
-
-
-def dynamically_rounded(n: SourceNode, value: str, axes: Sequence[int], symmetric: bool) -> str:
-    """Reals rounded to an int8 grid that spans what is there, at run time; one grid for all elements along `axes`.
-
-    Args:
-        symmetric: the zero point is 0, and the scale is max|x| / 127; else the grid spans the least and the greatest element, and 0.
-    """
-
-    def op(fn: str, *args: str | float) -> str:
-        return n.emit(Elementwise(fn), *(a if isinstance(a, str) else n.add_constant(np.array(a, np.float32)) for a in args))
-
-    low, high = (n.emit(Reduce(kind, tuple(axes), keepdims=True), value) for kind in ("min", "max"))
-    if symmetric:
-        return op("fake_quantize_by", value, op("maximum", op("mul", op("maximum", high, op("neg", low)), 1 / 127), 1e-30), 0.0)
-    low, high = op("minimum", low, 0.0), op("maximum", high, 0.0)
-    scale = op("maximum", op("div", op("sub", high, low), 255.0), 1e-30)
-    zero_point = n.emit(Elementwise("clip", (-128.0, 127.0)), op("round", op("sub", -128.0, op("div", low, scale))))
-    return op("fake_quantize_by", value, scale, zero_point)
 
 
 @tflite_op("QUANTIZE")

@@ -197,27 +197,6 @@ def test_products_without_bias(tmp_path: Path) -> None:
     agree(product(tmp_path, "FULLY_CONNECTED", x, [(0.05, 3), (0.05, -7)], bias=""), [x])
 
 
-@pytest.mark.parametrize(
-    ("op", "channels"), [("CONV_2D", True), ("CONV_2D", False), ("DEPTHWISE_CONV_2D", True), ("FULLY_CONNECTED", False)]
-)
-@pytest.mark.parametrize("asymmetric", [True, False])
-def test_dynamic_range(tmp_path: Path, op: str, channels: bool, asymmetric: bool) -> None:
-    """Data of floats is rounded to eight bits in front of integer weights, as LiteRT does; a row of zeros stays one."""
-    shape, options, result, axis = PRODUCTS[op]
-    scale = RNG.uniform(0.002, 0.01, shape[axis]) if channels else [0.005]
-    w = np.maximum(stored(shape, "int8"), -127)
-    x = RNG.standard_normal((2, *X[1:])).astype(np.float32) + 1
-    x[0, 0, 0] = 0
-    m = TfliteWriter()
-    operands = [m.input("x", x.shape, "float32"), m.constant(w, "int8", Quantization(list(scale), [0], axis))]
-    operands.append(m.constant(RNG.standard_normal(shape[axis]).astype(np.float32)))
-    options = options | ({"asymmetric_quantize_inputs": asymmetric} if op == "FULLY_CONNECTED" else {})
-    m.output(m.op(op, operands, options, shape=(2, *result[1:]), version=3))
-    path = write(tmp_path, m)
-    (actual,), (expected,) = evaluated(path, [x]), litert(path, [x])
-    np.testing.assert_allclose(actual, expected, atol=1e-4 * np.abs(expected).max())
-
-
 def test_fake_quant(tmp_path: Path) -> None:
     x = np.linspace(-3, 9, 1000, dtype=np.float32)
     m = TfliteWriter()
