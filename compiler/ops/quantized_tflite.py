@@ -54,15 +54,17 @@ def tflite_products(n: QuantizedNode) -> str:
 
 @quantized_op("ADD", "SUB")
 def tflite_sum(n: QuantizedNode) -> str:
-    scales = [float(s[0]) for s in n.scales]
-    widest = 2 * max(scales)
-    terms = []
-    for value, scale in zip(n.inputs, scales):
-        raised = n.emit(Elementwise("mul"), _integers(n, value), _integer(n, 1 << HEADROOM))
-        terms.append(_rescaled(n, raised, scale / widest, AWAY))
-    total = n.emit(Elementwise(n.op.lower()), *terms)
+    total = n.emit(Elementwise(n.op.lower()), *_on_one_scale(n, HEADROOM))
+    widest = 2 * max(float(s[0]) for s in n.scales)
     y = _rescaled(n, total, widest / (float(1 << HEADROOM) * n.grid[0]), AWAY)
     return _finished(n, y, n.options.fused_activation_function)
+
+
+def _on_one_scale(n: QuantizedNode, headroom: int) -> list[str]:
+    """Both operands as multiples of twice the larger scale, shifted to the left by some bits."""
+    widest = 2 * max(float(s[0]) for s in n.scales)
+    raised = (n.emit(Elementwise("mul"), _integers(n, v), _integer(n, 1 << headroom)) for v in n.inputs)
+    return [_rescaled(n, v, float(s[0]) / widest, AWAY) for v, s in zip(raised, n.scales)]
 
 
 @quantized_op("MUL")
@@ -83,6 +85,53 @@ def tflite_leaky_relu(n: QuantizedNode) -> str:
     above = _rescaled(n, x, _in_single(scale, n.grid[0]), AWAY)
     below = _rescaled(n, x, _in_single(scale * np.float32(n.options.alpha), n.grid[0]), AWAY)
     return _finished(n, n.emit(Elementwise("where"), n.emit(Elementwise("less"), x, _integer(n, 0)), below, above))
+
+
+@quantized_op("RELU", "RELU6", "RELU_N1_TO_1")
+def tflite_relu(n: QuantizedNode) -> str:
+    return _finished(n, _rescaled(n, _integers(n, n.input(0)), _in_single(n.scales[0][0], n.grid[0]), AWAY), n.op)
+
+
+@quantized_op("ABS")
+def tflite_abs(n: QuantizedNode) -> str:
+    x = n.emit(Elementwise("abs"), _integers(n, n.input(0)))
+    return _finished(n, _rescaled(n, x, _in_single(n.scales[0][0], n.grid[0]), AWAY))
+
+
+@quantized_op("PRELU")
+def tflite_prelu(n: QuantizedNode) -> str:
+    x, slope = (_integers(n, v) for v in n.inputs)
+    above = _rescaled(n, x, _in_single(n.scales[0][0], n.grid[0]), AWAY)
+    below = _rescaled(n, n.emit(Elementwise("mul"), x, slope), _in_single(n.scales[0][0] * n.scales[1][0], n.grid[0]), AWAY)
+    return _finished(n, n.emit(Elementwise("where"), n.emit(Elementwise("less"), x, _integer(n, 0)), below, above))
+
+
+@quantized_op("SQUARED_DIFFERENCE")
+def tflite_squared_difference(n: QuantizedNode) -> str:
+    difference = n.emit(Elementwise("sub"), *_on_one_scale(n, 7))
+    square, widest = n.emit(Elementwise("mul"), difference, difference), 2 * max(float(s[0]) for s in n.scales)
+    return _finished(n, _rescaled(n, square, widest * widest / (float(1 << 14) * n.grid[0]), AWAY))
+
+
+@quantized_op("HARD_SWISH")
+def tflite_hard_swish(n: QuantizedNode) -> str:
+    """x * relu6(x + 3) / 6 in 16 bits: the second factor, as a fraction of 2**15, saturates where it is 0 or 1."""
+    x = n.emit(Elementwise("mul"), _integers(n, n.input(0)), _integer(n, 1 << 7))
+    half_scale = float(n.scales[0][0]) / (1 << 7)
+    by_result, shift = _fixed16(half_scale / n.grid[0])
+    by_three, exponent = _fixed16(half_scale / (3 / (1 << 15)))
+    scaled = _high16(n, x, by_result)
+    gate = x
+    if exponent > 0:
+        gate = _saturated16(n, n.emit(Elementwise("mul"), gate, _integer(n, 1 << (exponent - 1))))
+    gate = _high16(n, gate, by_three)
+    if exponent > 0:
+        gate = _saturated16(n, n.emit(Elementwise("mul"), gate, _integer(n, 2)))
+    if exponent < 0:
+        gate = _divided(n, gate, -exponent)
+    gate = n.emit(Elementwise("shift_right"), n.emit(Elementwise("add"), gate, _integer(n, 1 << 15)), _integer(n, 1))
+    product = n.emit(Elementwise("div"), n.emit(Elementwise("mul"), gate, scaled), _integer(n, 1 << 15))
+    return _finished(n, _divided(n, product, -shift))
 
 
 @quantized_op("MEAN")
@@ -138,6 +187,29 @@ def _fixed(factor: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if exponent.max() > 30:
         raise Unsupported(f"the steps of its operands are {factor.max():.3g} of its result's; less than {1 << 30} would be accepted")
     return np.where(exponent < -30, 0, multiplier), np.where(exponent < -30, 0, exponent)
+
+
+def _fixed16(factor: float) -> tuple[int, int]:
+    """A factor as a fraction of 2**15, and an exponent of two."""
+    multiplier, exponent = _fixed(np.array(factor))
+    return min((int(multiplier) + (1 << 15)) >> 16, (1 << 15) - 1), int(exponent)
+
+
+def _high16(n: QuantizedNode, value: str, multiplier: int) -> str:
+    """The rounded upper half of a product of 16-bit fractions."""
+    product = n.emit(Elementwise("add"), n.emit(Elementwise("mul"), value, _integer(n, multiplier)), _integer(n, 1 << 14))
+    return n.emit(Elementwise("shift_right"), product, _integer(n, 15))
+
+
+def _divided(n: QuantizedNode, value: str, bits: int) -> str:
+    """Integers divided by a power of two, halves away from zero."""
+    half = (1 << bits) >> 1
+    towards = n.emit(Elementwise("where"), n.emit(Elementwise("less"), value, _integer(n, 0)), _integer(n, -half), _integer(n, half))
+    return n.emit(Elementwise("div"), n.emit(Elementwise("add"), value, towards), _integer(n, 1 << bits))
+
+
+def _saturated16(n: QuantizedNode, value: str) -> str:
+    return n.emit(Elementwise("clip", (-32768.0, 32767.0)), value)
 
 
 def _shifted(n: QuantizedNode, value: str, multiplier: np.ndarray, exponent: np.ndarray, away: np.ndarray | int) -> str:

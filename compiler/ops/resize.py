@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from math import ceil, prod
 from typing import TYPE_CHECKING, ClassVar, Literal
@@ -14,7 +14,7 @@ from ..errors import ComputedOperand, GraphError, Unsupported
 from ..ir import TensorType
 from .elementwise import Cast, Elementwise
 from .gather import Gather
-from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
+from .importing import OnnxNode, QuantizedNode, SourceNode, TfliteNode, onnx_op, quantized_op, tflite_op
 from .movement import Reshape, Transpose
 from .op import Op, normal_axis
 
@@ -27,6 +27,10 @@ WHOLE: Pair = (0.0, 1.0)
 REACH = {"nearest": 0, "linear": 1, "cubic": 2}
 """Input pixels between a position and the farthest one on a side that has a weight."""
 COORDINATES = ("half_pixel", "half_pixel_symmetric", "pytorch_half_pixel", "align_corners", "asymmetric", "tf_crop_and_resize")
+FIXED = 1 << 10
+"""Steps of a pixel of "fixed" positions."""
+NUDGE = 8e-6
+"""How far sums of products of 8-bit numbers and such weights may miss a half."""
 ROUNDINGS = ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
 
 
@@ -42,8 +46,9 @@ class Resize2D(Op):
         exclude_outside: "cubic" leaves out what lies outside instead of repeating the edge.
         antialias: "linear" and "cubic" kernels widen where the image shrinks.
         crop: of "tf_crop_and_resize": start and end of rows and of columns, 0 and 1 the first and the last; outside is zero.
-        by_sizes: positions are multiplied by extent / size, as in LiteRT, instead of divided by the scale, as in ONNX Runtime: in
-            float32, as in both, that can decide which pixel is nearest.
+        positions: in float32, where it can decide which pixel is nearest, how they follow from an output pixel's number: "scale" divides
+            by the scale, as ONNX Runtime does, "size" multiplies by extent / size, as LiteRT does; or "fixed", as LiteRT's kernels of
+            integers do: multiplied by extent / size as a multiple of 1 / 1024.
     """
 
     size: tuple[int, int]
@@ -55,7 +60,7 @@ class Resize2D(Op):
     exclude_outside: bool = False
     antialias: bool = False
     crop: tuple[Pair, Pair] = (WHOLE, WHOLE)
-    by_sizes: bool = False
+    positions: Literal["scale", "size", "fixed"] = "scale"
     layout: ClassVar[Literal["image"]] = "image"
 
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
@@ -93,12 +98,15 @@ class Resize2D(Op):
     def _positions(self, axis: int, extent: int) -> np.ndarray:
         real = np.float32
         size, scale, half = self.size[axis], real(self.scale[axis]), real(0.5)
+        by_sizes = self.positions == "size"
+        if self.positions == "fixed":
+            return _fixed_positions(size, extent, self.coordinates)
         at, last, steps = np.arange(size, dtype=real), real(extent - 1), real(max(size - 1, 1))
         match self.coordinates:
             case "align_corners":
-                return at * (last / steps) if self.by_sizes else at * last / steps
+                return at * (last / steps) if by_sizes else at * last / steps
             case "asymmetric":
-                return at * (real(extent) / real(size)) if self.by_sizes else at / scale
+                return at * (real(extent) / real(size)) if by_sizes else at / scale
             case "pytorch_half_pixel" if size == 1:
                 return at
             case "half_pixel_symmetric":
@@ -107,7 +115,7 @@ class Resize2D(Op):
             case "tf_crop_and_resize":
                 start, end = map(real, self.crop[axis])
                 return at + half * (start + end) * last if size == 1 else start * last + at * (end - start) * last / steps
-        return (at + half) * (real(extent) / real(size)) - half if self.by_sizes else (at + half) / scale - half
+        return (at + half) * (real(extent) / real(size)) - half if by_sizes else (at + half) / scale - half
 
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
         x = arrays[0]
@@ -144,6 +152,13 @@ class Resize2D(Op):
         return np.stack(self.taps(axis, extent), -1)
 
 
+def _fixed_positions(size: int, extent: int, coordinates: str) -> np.ndarray:
+    between, steps = (extent - 1, size - 1) if coordinates == "align_corners" and size > 1 else (extent, size)
+    scale = (FIXED * between + steps // 2) // steps
+    start = scale // 2 - FIXED // 2 if coordinates == "half_pixel" else 0
+    return (np.arange(size) * scale + start).astype(np.float32) / np.float32(FIXED)
+
+
 def _cubic(distance: np.ndarray, a: float) -> np.ndarray:
     """The cubic convolution kernel of Keys, 1981."""
     near = ((a + 2) * distance - (a + 3)) * distance * distance + 1
@@ -164,19 +179,41 @@ def resized(n: SourceNode, x: str, op: Resize2D) -> str:
     return x
 
 
-@tflite_op("RESIZE_BILINEAR", "RESIZE_NEAREST_NEIGHBOR")
-def tflite_resize(n: TfliteNode) -> str:
+@tflite_op("RESIZE_BILINEAR")
+def tflite_resize_bilinear(n: TfliteNode) -> str:
+    """Weighted sums of integers are rounded, halves away from zero."""
+    op, type = _tflite_op(n, "linear"), n.type(0)
+    if type.dtype.kind == "f":
+        return n.emit(op, n.input(0))
+    y = n.emit(op, n.emit(Cast(np.dtype(np.float32)), n.input(0)))
+    away = n.emit(Elementwise("mul"), n.emit(Elementwise("sign"), y), n.scalar(0.5, y))
+    return n.emit(Cast(type.dtype), n.emit(Elementwise("add"), y, away))
+
+
+@quantized_op("RESIZE_BILINEAR")
+def tflite_resize_quantized(n: QuantizedNode) -> str:
+    """Sums of stored numbers are rounded, halves away from zero; those of signed ones have weights of fixed point."""
+    _, zero_point, low, high = n.grid
+    op = _tflite_op(n, "linear")
+    y = n.emit(replace(op, positions="fixed") if low else op, n.input(0))
+    return n.emit(Elementwise("quantize_nudged", (1.0, low - zero_point, high - zero_point, zero_point, NUDGE)), y)
+
+
+@tflite_op("RESIZE_NEAREST_NEIGHBOR")
+def tflite_resize_nearest(n: TfliteNode) -> str:
+    if n.options.align_corners and n.options.half_pixel_centers:
+        raise Unsupported("align_corners and half_pixel_centers together; one of them would be accepted")
+    return resized(n, n.input(0), _tflite_op(n, "nearest"))
+
+
+def _tflite_op(n: TfliteNode, mode: Mode) -> Resize2D:
     """Positions are those of LiteRT's kernels, in float32."""
     size, shape = n.integers(1, "the size"), n.shape(0)
     align, half = n.options.align_corners, n.options.half_pixel_centers
-    scale = (size[0] / shape[1], size[1] / shape[2])
     coordinates = "align_corners" if align else "half_pixel" if half else "asymmetric"
-    if n.op == "RESIZE_BILINEAR":
-        return resized(n, n.input(0), Resize2D((size[0], size[1]), "linear", scale, coordinates, by_sizes=True))
-    if align and half:
-        raise Unsupported("align_corners and half_pixel_centers together; one of them would be accepted")
     rounding = "round_prefer_ceil" if align or half else "floor"
-    return resized(n, n.input(0), Resize2D((size[0], size[1]), "nearest", scale, coordinates, rounding, by_sizes=True))
+    scale = (size[0] / shape[1], size[1] / shape[2])
+    return Resize2D((size[0], size[1]), mode, scale, coordinates, rounding, positions="size")
 
 
 @onnx_op("Upsample")

@@ -64,11 +64,13 @@ UNARY = [
     ("RELU6", {}, X, [(0.0613, 3), (6 / 255, -128)], 0),
     ("RELU_N1_TO_1", {}, X, [(0.02, 3), (0.01, -10)], 0),
     ("LEAKY_RELU", {"alpha": 0.31}, X, [(0.0517, 3), (0.0413, -20)], 0),
-    ("HARD_SWISH", {}, X, [(0.05, 3), (0.04, -100)], 1),
+    ("HARD_SWISH", {}, X, [(0.05, 3), (0.04, -100)], 0),
+    ("HARD_SWISH", {}, X, [(0.31, 3), (0.04, -100)], 0),
+    ("HARD_SWISH", {}, X, [(0.0007, 3), (0.0005, -100)], 0),
     ("LOGISTIC", {}, X, [(0.05, 3), (1 / 256, -128)], 0),
     ("TANH", {}, X, [(0.03, 3), (1 / 128, 0)], 0),
     ("ELU", {}, X, [(0.03, 3), (0.03, -90)], 0),
-    ("ABS", {}, X, [(0.03, 0), (0.03, -128)], 0),
+    ("ABS", {}, X, [(0.03, 0), (0.02, -128)], 0),
     ("SOFTMAX", {"beta": 1.0}, X, [(0.03, 3), (1 / 256, -128)], 1),
     ("LOG_SOFTMAX", {}, X, [(0.03, 3), (16 / 256, 127)], 1),
     ("L2_NORMALIZATION", {}, X, [(0.03, 3), (1 / 128, 0)], 1),
@@ -85,10 +87,12 @@ WITH_CONSTANTS = [
     ("MEAN", [[1, 2]], {"keep_dims": True}, (1, 1, 1, 8), [(0.03, 3), (0.01, 5)], 0),
     ("SUM", [[1]], {}, (1, 6, 8), [(0.0317, 3), (0.1, 5)], 0),
     ("REDUCE_MAX", [[1, 2]], {}, (1, 8), [(0.03, 3), (0.03, 3)], 0),
-    ("RESIZE_BILINEAR", [[10, 9]], {}, (1, 10, 9, 8), [(0.03, 3), (0.03, 3)], 1),
+    ("RESIZE_BILINEAR", [[10, 9]], {}, (1, 10, 9, 8), [(0.03, 3), (0.03, 3)], 0),
+    ("RESIZE_BILINEAR", [[3, 11]], {"align_corners": True}, (1, 3, 11, 8), [(0.03, 3), (0.03, 3)], 0),
+    ("RESIZE_BILINEAR", [[13, 4]], {"half_pixel_centers": True}, (1, 13, 4, 8), [(0.03, 3), (0.03, 3)], 0),
     ("RESIZE_NEAREST_NEIGHBOR", [[10, 9]], {}, (1, 10, 9, 8), [(0.03, 3), (0.03, 3)], 0),
 ]
-BINARY = [("ADD", 0), ("SUB", 0), ("MUL", 0), ("SQUARED_DIFFERENCE", 1), ("MAXIMUM", 0), ("MINIMUM", 0), ("CONCATENATION", 0)]
+BINARY = [("ADD", 0), ("SUB", 0), ("MUL", 0), ("SQUARED_DIFFERENCE", 0), ("MAXIMUM", 0), ("MINIMUM", 0), ("CONCATENATION", 0)]
 
 
 @pytest.mark.parametrize(("op", "options", "shape", "grids", "most"), UNARY)
@@ -116,6 +120,13 @@ def test_binary(tmp_path: Path, op: str, most: int, dtype: str) -> None:
     grids = [(0.03, z)] * 3 if same else [(0.0303, z), (0.0517, z + 9), (0.0811, z - 20)]
     options, shape = ({"axis": 3}, (1, 5, 6, 16)) if op == "CONCATENATION" else ({}, X)
     agree(node(tmp_path, op, [a, b], [], options, shape, dtype, grids, 2), [a, b], most)
+
+
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_slopes(tmp_path: Path, dtype: str) -> None:
+    x, zero = stored(X, dtype), 120 if dtype == "uint8" else -3
+    slope = (stored((1, 1, 8), dtype), Quantization([0.009], [zero + 7]), dtype)
+    agree(node(tmp_path, "PRELU", [x], [slope], {}, X, dtype, [(0.0517, zero), (0.0413, zero - 20)]), [x])
 
 
 PRODUCTS = {
