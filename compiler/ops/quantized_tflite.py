@@ -49,6 +49,8 @@ def tflite_products(n: QuantizedNode) -> str:
     away = np.array(UP)
     if n.op == "DEPTHWISE_CONV_2D":
         away = np.array(AWAY) if unsigned else _away(n, sums)
+    elif n.op == "CONV_2D" and n.shape(data)[3] != n.shape(weights)[3]:
+        away = np.array(AWAY)  # LiteRT has groups in its reference kernel alone
     return _finished(n, _rescaled(n, sums, steps / n.grid[0], away), activation)
 
 

@@ -159,6 +159,13 @@ def test_products(tmp_path: Path, op: str, channels: bool) -> None:
     agree(product(tmp_path, op, x, [(0.05, 3), (0.05, -7)], channels=channels), [x], op == "TRANSPOSE_CONV")
 
 
+def test_groups(tmp_path: Path) -> None:
+    """Sums of channels in groups have halves of their own: LiteRT rounds them away from zero."""
+    x, w = stored((1, 20, 20, 8), "int8"), np.maximum(stored((8, 1, 1, 4), "int8"), -127)
+    held = [(w, Quantization([2**-6] * 8, [0] * 8, 0), "int8"), (stored((8,), "int8"), Quantization([2**-7] * 8), "int32")]
+    agree(node(tmp_path, "CONV_2D", [x], held, CONV, x.shape, "int8", [(0.5, 3), (2.0, -7)], 5), [x])
+
+
 @pytest.mark.parametrize("op", PRODUCTS)
 def test_products_of_unsigned(tmp_path: Path, op: str) -> None:
     x = stored(X, "uint8")
