@@ -1,8 +1,8 @@
 """Where a .tflite model computes with small integers, its graph computes with floats.
 
 The value of a quantised tensor is its steps: stored number - zero point, whole numbers. Inputs are decoded on their way in, outputs
-encoded on their way out. Operators between tensors of eight bits that LiteRT sums in integers do so on steps, number for number; those
-that only move data of one grid pass steps on; all others see the reals that the steps stand for, and what they give is rounded.
+encoded on their way out. Operators that LiteRT computes in integers do so on steps, number for number, or nearly; those that only
+move data of one grid pass steps on; all others see the reals that the steps stand for, and what they give is rounded.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ from ..ops.importing import QUANTIZED, TFLITE, QuantizedNode, Result, SourceNode
 from ..ops.quantized import Grid, decoded, encoded
 from .tflite_file import Operator, Subgraph, Tensor
 from .tflite_hybrid import hybrid
+
+BITS = {"INT4": 4, "INT8": 8, "UINT8": 8, "INT16": 16}
+"""Of each type that stands for reals."""
 
 RANGES = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767)}
 """The least and the greatest number of each type that stands for reals."""
@@ -55,6 +58,8 @@ FROM_STORED_ZERO = {"AVERAGE_POOL_2D", "RESIZE_BILINEAR"}
 HALF = 6e-5
 """In steps of the grid, how far floats may miss a half; integers of 8 bits come no nearer to one by less than some thousand terms."""
 
+NO_SCALE = np.zeros(0, np.float32)
+
 DATA = {"TRANSPOSE_CONV": 2}
 """Which operand holds the data, of an operator where it is not the first; weights are always the second."""
 
@@ -74,8 +79,8 @@ class Grids:
         return TensorType(tensor.shape, np.dtype(np.float32)) if tensor.quantized else tensor.type
 
     def importer(self, o: Operator) -> Callable[..., Result] | None:
-        """The importer of an operator: where all of its tensors have eight bits, the one for these, if there is one."""
-        return QUANTIZED[o.op] if self._is_integer(o) else hybrid(o, self.tensors) or TFLITE.get(o.op)
+        """The importer of an operator: where its tensors are quantised, the one of integers, if there is one."""
+        return QUANTIZED.get(self._integers(o)) or hybrid(o, self.tensors) or TFLITE.get(o.op)
 
     def decode(self, stored: str, tensor: Tensor, n: SourceNode) -> str:
         """The value of a tensor whose stored integers are at hand."""
@@ -99,7 +104,7 @@ class Grids:
         if self._is_integer(o):
             fields = {name: getattr(n, name) for name in n.__dataclass_fields__}
             of = [self.tensors[k].quantization if k >= 0 else None for k in o.inputs]
-            return QuantizedNode(**fields, scales=tuple(q.scale.ravel() if q else np.zeros(0, np.float32) for q in of),
+            return QuantizedNode(**fields, bits=self._integers(o)[1], scales=tuple(q.scale.ravel() if q else NO_SCALE for q in of),
                                  zeros=tuple(int(q.zero_point[0]) if q else 0 for q in of), grid=self._grid(self.tensors[o.outputs[0]]))
         if self._takes_stored(o):
             inputs = [self.encode(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]
@@ -154,14 +159,19 @@ class Grids:
             self._reals[steps] = reals
         return self._reals[steps]
 
+    def _integers(self, o: Operator) -> tuple[str, int, int]:
+        """The operator, the bits of its data, and those of its results: where it runs in integers, its place in the registry."""
+        widths = [self._bits(k) for k in o.inputs]
+        data, results = (widths[DATA.get(o.op, 0) :] or [0])[0], {self._bits(k) for k in o.outputs}
+        return (o.op, data, results.pop()) if max(widths, default=0) == data and len(results) == 1 else (o.op, 0, 0)
+
+    def _bits(self, k: int) -> int:
+        """Of a quantised tensor 8 or 16, else 0."""
+        return max(8, BITS[self.tensors[k].kind]) if k >= 0 and self.tensors[k].quantized else 0
+
     def _is_integer(self, o: Operator) -> bool:
-        """Whether the operator runs in integers: its data and its results are quantised, and whatever is has eight bits, or four."""
-        if o.op not in QUANTIZED:
-            return False
-        if not all(self.tensors[k].quantized for k in (o.inputs[DATA.get(o.op, 0)], *o.outputs)):
-            return False
-        quantized = [self.tensors[k] for k in (*o.inputs, *o.outputs) if k >= 0 and self.tensors[k].quantized]
-        return all(tensor.kind in ("INT4", "INT8", "UINT8") for tensor in quantized)
+        """Whether the operator runs in integers."""
+        return self._integers(o) in QUANTIZED
 
     def _takes_stored(self, o: Operator) -> bool:
         return o.op in STORED or (o.op in MOVING and len(self._grids(o)) > 1)

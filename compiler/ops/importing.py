@@ -7,8 +7,9 @@ array by the time a Reshape asks for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -150,13 +151,15 @@ class TfliteNode(SourceNode):
 
 @dataclass
 class QuantizedNode(TfliteNode):
-    """An operator between tensors of eight bits, on steps: floats that are whole numbers, stored number - zero point.
+    """An operator between quantised tensors, on steps: floats that are whole numbers, stored number - zero point.
 
     Attributes:
+        bits: of its data.
         scales: of each operand that is quantised, float32, one or one per channel; else of size 0. zeros: their zero points, or 0.
         grid: scale, zero point, and the least and the greatest number stored, of the result.
     """
 
+    bits: int = 8
     scales: tuple[np.ndarray, ...] = ()
     zeros: tuple[int, ...] = ()
     grid: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
@@ -166,8 +169,9 @@ OnnxImporter = Callable[[OnnxNode], Result]
 TfliteImporter = Callable[[TfliteNode], Result]
 ONNX: dict[str, OnnxImporter] = {}
 TFLITE: dict[str, TfliteImporter] = {}
-QUANTIZED: dict[str, Callable[[QuantizedNode], Result]] = {}
-"""Importers of TFLite operators for operands and results of eight bits."""
+QUANTIZED: dict[tuple[str, int, int], Callable[[QuantizedNode], Result]] = {}
+"""Importers of TFLite operators between quantised tensors, by operator and the bits of its data and of its results."""
+EIGHT, SIXTEEN = (8, 8), (16, 16)
 HOSTED: dict[Callable[..., Result], str] = {}
 """When the operators of an importer run on the host: "always", or "where …". Their operands may have shapes that depend on data."""
 F = TypeVar("F", bound=Callable[..., Result])
@@ -191,12 +195,16 @@ def tflite_op(*names: str, host: str = "") -> Callable[[F], F]:
     return lambda function: _register(TFLITE, names, host, function)
 
 
-def quantized_op(*names: str) -> Callable[[F], F]:
-    """Registers the importer of TFLite operators between tensors of eight bits."""
-    return lambda function: _register(QUANTIZED, names, "", function)
+def quantized_op(*names: str, bits: Iterable[tuple[int, int]] = (EIGHT,)) -> Callable[[F], F]:
+    """Registers the importer of TFLite operators between quantised tensors.
+
+    Args:
+        bits: how many the data and the results have.
+    """
+    return lambda function: _register(QUANTIZED, [(name, *pair) for name, pair in product(names, bits)], "", function)
 
 
-def _register(registry: dict[str, Callable[..., Result]], names: tuple[str, ...], host: str, function: F) -> F:
+def _register(registry: dict[Any, Callable[..., Result]], names: Sequence[Any], host: str, function: F) -> F:
     registry.update(dict.fromkeys(names, function))
     if host:
         HOSTED[function] = host
