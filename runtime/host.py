@@ -35,6 +35,8 @@ class Function:
 
 
 FUNCTIONS: dict[str, Function] = {}
+TABLE = 1 << 10
+"""Boxes up to which the overlaps of all with all are computed at once."""
 MOST = 1 << 10
 """Operands of a function that takes any number."""
 Params = list[int | str]
@@ -175,15 +177,26 @@ def non_max_suppression(boxes: np.ndarray, scores: np.ndarray, limit: np.ndarray
     of a class are kept (none without it); the overlap above which the worse box goes (0); the score above which a box counts (any).
     """
     most = 0 if limit is None else int(limit.item())
-    most_overlap = 0.0 if overlap is None else float(overlap.item())
-    kept = []
-    for batch, classes in enumerate(scores):
+    most_overlap = np.float32(0 if overlap is None else overlap.item())
+    kept = [np.zeros((0, 3), np.int64)]
+    for batch, of_classes in enumerate(scores):
         corners = _corners(boxes[batch]) if centered else boxes[batch]
-        for category, of_class in enumerate(classes):
-            eligible = np.arange(len(of_class)) if threshold is None else np.flatnonzero(of_class > threshold.item())
-            order = eligible[np.argsort(-of_class[eligible], kind="stable")]
-            kept += [(batch, category, box) for box in _suppressed(corners, order, most, most_overlap)]
-    return (np.array(kept, np.int64).reshape(-1, 3),)
+        waiting = np.ones(of_classes.shape, bool) if threshold is None else of_classes > threshold.item()
+        table = _overlaps(corners) if len(corners) <= TABLE and waiting.any() else None
+        picked = []
+        for _ in range(min(most, len(corners))):
+            classes = np.flatnonzero(waiting.any(1))
+            if not len(classes):
+                break
+            least = np.finfo(of_classes.dtype).min
+            best = np.argmax(np.where(waiting[classes], np.maximum(of_classes[classes], least), -np.inf), 1)
+            waiting[classes] &= (_overlaps(corners, best) if table is None else table[best]) <= most_overlap
+            waiting[classes, best] = False
+            picked.append(np.stack([np.full(len(classes), batch), classes, best], 1))
+        if picked:
+            together = np.concatenate(picked)
+            kept.append(together[np.argsort(together[:, 1], kind="stable")])
+    return (np.concatenate(kept).astype(np.int64),)
 
 
 @_function(3)
@@ -204,7 +217,7 @@ def padded_non_max_suppression(boxes: np.ndarray, scores: np.ndarray, overlap: n
         box = int(np.argmax(np.where(waiting, current, -np.inf)))
         before = current[box]
         suppressed = False
-        shared = _overlaps(boxes, box, np.array(kept[compared[box] :], np.int64))
+        shared = _overlaps(boxes, np.array([box]), np.array(kept[compared[box] :], np.int64))[0]
         for share in shared[::-1]:
             suppressed = bool(share >= limit)
             if suppressed:
@@ -271,18 +284,24 @@ def _suppressed(boxes: np.ndarray, order: np.ndarray, most: int, overlap: float)
     kept: list[int] = []
     while len(order) and len(kept) < most:
         kept.append(int(order[0]))
-        order = order[1:][_overlaps(boxes, kept[-1], order[1:]) <= np.float32(overlap)]
+        order = order[1:][_overlaps(boxes[order], np.array([0]))[0, 1:] <= np.float32(overlap)]
     return kept
 
 
-def _overlaps(boxes: np.ndarray, box: int, others: np.ndarray) -> np.ndarray:
-    """Intersection over union of a box with others; 0 with those that have no area. A box has two opposite corners, in any order."""
+def _overlaps(boxes: np.ndarray, some: np.ndarray | None = None, others: np.ndarray | None = None) -> np.ndarray:
+    """Intersection over union of some boxes (all) with others (all); 0 with those that have no area.
+
+    A box has two opposite corners, in any order.
+    """
     low, high = np.minimum(boxes[:, :2], boxes[:, 2:4]), np.maximum(boxes[:, :2], boxes[:, 2:4])
-    sides = np.minimum(high[box], high[others]) - np.maximum(low[box], low[others])
-    common = np.maximum(sides, 0).prod(1)
-    area, areas = (high[box] - low[box]).prod(), (high[others] - low[others]).prod(1)
+    areas = (high - low).prod(1)
+    rows = slice(None) if some is None else some
+    columns = slice(None) if others is None else others
+    height, width = (np.minimum.outer(high[rows, d], high[columns, d]) - np.maximum.outer(low[rows, d], low[columns, d]) for d in (0, 1))
+    common = np.maximum(height, 0) * np.maximum(width, 0)
+    area, of_others = areas[rows, None], areas[None, columns]
     shared = np.zeros_like(common)
-    np.divide(common, area + areas - common, out=shared, where=(area > 0) & (areas > 0))
+    np.divide(common, area + of_others - common, out=shared, where=(area > 0) & (of_others > 0))
     return shared
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
@@ -159,9 +159,30 @@ def _kernel(site: Site, count: int, picks: Sequence[tuple[Index, str, int]], sou
 
 
 def scatter(n: SourceNode, op: ScatterElements | ScatterND, x: str, index: str, updates: str) -> str:
-    """A scatter, or x alone where there is nothing to scatter."""
-    y = n.emit(op, x, index, updates)
-    return y if n.type(updates).size or n.array(y) is not None else n.emit(Broadcast(op.shape), x)
+    """A scatter; x alone where there is nothing to scatter; where the places are known, a gather of the updates."""
+    places = n.array(index)
+    if places is None or op.reduction != "none" or (n.array(x) is not None and n.array(updates) is not None):
+        y = n.emit(op, x, index, updates)
+        return y if n.type(updates).size or n.array(y) is not None else n.emit(Broadcast(op.shape), x)
+    return _gathered(n, op, x, places, updates)
+
+
+def _gathered(n: SourceNode, op: ScatterElements | ScatterND, x: str, places: np.ndarray, updates: str) -> str:
+    """x and updates at constant places: each element, or row of the axes that have no coordinate, from where it comes."""
+    count = places.shape[-1] if isinstance(op, ScatterND) else len(op.shape)
+    outer, rest = op.shape[:count], op.shape[count:]
+    shape = places.shape[:-1] if isinstance(op, ScatterND) else places.shape
+    none = np.full(outer, -1)
+    (source,) = replace(op, shape=outer).reference(none, places, np.arange(prod(shape)).reshape(shape))
+    given = n.emit(Broadcast(op.shape), x)
+    if (source < 0).all():
+        return given
+    rows = n.emit(Reshape((prod(shape), *rest)), updates)
+    moved = n.emit(Gather(0), rows, n.add_constant(np.maximum(source, 0).astype(np.int32)))
+    if (source >= 0).all():
+        return moved
+    inside = (source >= 0).reshape(*outer, *[1] * len(rest))
+    return n.emit(Elementwise("where"), n.add_constant(inside), moved, given)
 
 
 @onnx_op("ScatterElements", "Scatter")
@@ -188,7 +209,7 @@ def tflite_sparse_to_dense(n: TfliteNode) -> str:
     shape, index = n.integers(1, "shape"), n.shape(0)
     places = reshape(n, n.input(0), (-1, len(shape)) if len(index) == 2 else (n.type(0).size, 1))
     values = n.emit(Broadcast(n.shape(places)[:1]), n.input(2))
-    return n.emit(ScatterND(shape), reshape(n, n.input(3), ()), places, values)
+    return scatter(n, ScatterND(shape), reshape(n, n.input(3), ()), places, values)
 
 
 @tflite_op("EMBEDDING_LOOKUP_SPARSE")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import prod
+from math import log, prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -21,6 +21,8 @@ from .reshaping import axes_of, part, squeeze
 if TYPE_CHECKING:
     from ..kernel import Kernel, Site
 
+KEPT = 512
+"""Most elements that one work-item keeps in order."""
 INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
@@ -63,10 +65,16 @@ class Top(Op):
         groups = share_groups(site.target, rows, site.input(0).shape[self.axis])
         selected = [self._kernel(site, "top_select", rows, self.count, group) for group in groups]
         ranked = [self._kernel(site, "top_rank", rows, 1)] if self.count > 1 else []
-        return sorted((*selected, *ranked), key=lambda k: k.cost)
+        extent = site.input(0).shape[self.axis]
+        passes = 1 + self.count * (1 + log(extent / self.count)) * self.count / 2 / extent if 0 < self.count <= KEPT else 0
+        inserted = [self._kernel(site, "top_insert", rows, passes)] if self.count > 1 and passes else []
+        return sorted((*selected, *ranked, *inserted), key=lambda k: k.cost)
 
-    def _kernel(self, site: Site, template: str, rows: int, passes: int, group: int = 1) -> Kernel:
-        """A candidate in which a work-item, or a group, looks at the elements of a row `passes` times."""
+    def _kernel(self, site: Site, template: str, rows: int, passes: float, group: int = 1) -> Kernel:
+        """A candidate in which a work-item, or a group, looks at the elements of a row `passes` times.
+
+        In a row in random order, k * (1 + log(extent / k)) elements are among the best k seen so far; each moves half of these.
+        """
         from ..access import compute_type
         from ..indexing import unravel
         from ..kernel import Kernel
@@ -79,10 +87,12 @@ class Top(Op):
         greater = f"(({a}) > ({b}) || (({a}) != ({a}) && ({b}) == ({b})))" if x.type.dtype.kind == "f" else f"(({a}) > ({b}))"
         params = {"EXTENT": extent, "COUNT": self.count, "WG": group, "T": compute_type(x.type.dtype), "R": compute_type(self.dtype),
                   "BETTER": greater, "TIE": ">" if self.last else "<", "at": lambda i: [index.get(d, i) for d in range(x.type.rank)]}
-        shared = 1 if template == "top_select" else extent
-        cost = share_cost(site.target, site.moved(), extent * passes, rows * shared, group)
-        return Kernel(template, params, (site.read("x", 0),), (group, rows, 1) if shared == 1 else (extent, rows, 1),
-                      (group, 1, 1) if group > 1 else None, flops=rows * shared * extent * passes, nbytes=site.moved(), cost=cost)
+        shared = extent if template == "top_rank" else 1
+        steps = int(extent * passes)
+        cost = share_cost(site.target, site.moved(), steps, rows * shared, group)
+        grid = (extent, rows, 1) if shared > 1 else (rows, 1, 1) if template == "top_insert" else (group, rows, 1)
+        return Kernel(template, params, (site.read("x", 0),), grid, (group, 1, 1) if group > 1 else None,
+                      flops=rows * shared * steps, nbytes=site.moved(), cost=cost)
 
     def permuted(self, perm: Perm, types: Sequence[TensorType | None]) -> tuple[Op, Perm] | None:
         return replace(self, axis=perm[self.axis]), perm

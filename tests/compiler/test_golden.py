@@ -121,6 +121,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "sample": ((1, 5, 7, 17), Sample("cubic", "reflection"), [(1, 3, 4, 2)]),
     "scatter": ((7, 17), ScatterND((7, 17), "add"), [(3, 1), (3, 17)]),
     "softmax": ((3, 17), Softmax(1), []),
+    "top_insert": ((7, 17), Top(1, 5), []),
     "top_rank": ((7, 17), Top(1, 5), []),
     "top_select": ((7, 17), Top(1), []),
     "unpool": ((3, 17), Unpool(33), [(3, 17)]),

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import numpy as np
 import pytest
+from onnx import helper
 
 from planish.compiler.errors import GraphError, UnsupportedError
 from planish.compiler.frontend import load
@@ -15,7 +16,7 @@ from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.pool import Pool2D
 from planish.compiler.ops.scatter import Reduction, ScatterElements, ScatterND
 from tests.harness import CPU, GPU, Case, check, check_file, floats
-from tests.oracles import evaluated, litert, onnx_node, ort, same, standard_case, standard_cases, tflite_node
+from tests.oracles import evaluated, litert, onnx_model, onnx_node, ort, same, standard_case, standard_cases, tflite_node, write
 
 RNG = np.random.default_rng(8)
 OPERATORS = ["Scatter", "ScatterElements", "ScatterND", "TensorScatter"]
@@ -104,6 +105,22 @@ def test_onnxruntime(tmp_path: Path) -> None:
         same(evaluated(path, [x, index, values]), ort(path, [x, index, values]))
         path = onnx_node(tmp_path, "ScatterND", [x, index[:, :1], values], reduction=reduction)
         same(evaluated(path, [x, index[:, :1], values]), ort(path, [x, index[:, :1], values]))
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("every", [False, True])
+def test_known_places(tmp_path: Path, every: bool) -> None:
+    """Nothing is looked for: updates are gathered."""
+    x, rows, values = floats((6, 16), (4, 16), (6, 16))
+    index = np.array([[5], [-6], [2], [5]])
+    orders = RNG.permuted(np.tile(np.arange(6)[:, None], 16), axis=0) if every else RNG.integers(-6, 6, (6, 16))
+    for op, places, updates in (("ScatterND", index, rows), ("ScatterElements", orders, values)):
+        path = onnx_model([helper.make_node(op, ["x", "places", "updates"], ["y"])],
+                          {"x": (x.dtype, x.shape), "updates": (x.dtype, updates.shape)}, ["y"], {"places": places}, 18)
+        path = write(tmp_path, path)
+        assert not any(isinstance(n.op, ScatterElements | ScatterND) for n in load(path).nodes())
+        same(evaluated(path, [x, updates]), ort(path, [x, updates]), 0)
+        assert check_file(path, [x, updates]) >= 1
 
 
 @pytest.mark.device
