@@ -54,7 +54,7 @@ def test_every_module_of_ops_is_imported() -> None:
     """An importer in a module that nobody imports would not be registered."""
     for path in (ROOT / "compiler" / "ops").glob("*.py"):
         source = path.read_text(encoding="utf-8")
-        if any(f"\n{mark}" in source for mark in ("@onnx_op(", "@tflite_op(")):
+        if any(f"\n{mark}" in source for mark in ("@onnx_op(", "@tflite_op(", "@quantized_op(")):
             assert path.stem in ops.__all__, f"compiler/ops/__init__.py does not import {path.stem}"
 
 

@@ -89,6 +89,7 @@ class Operator:
 
     Attributes:
         op: its name in the schema, or the code of a custom one.
+        intermediates: tensors without contents, whose grids are those of numbers in between.
     """
 
     op: str
@@ -97,6 +98,7 @@ class Operator:
     outputs: tuple[int, ...]
     options: Options
     custom: Any
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class _File:
         tensors = tuple(self._tensor(t, k) for k, t in enumerate(self.entries(table, "Tensors")))
         operators = tuple(self._operator(o) for o in self.entries(table, "Operators"))
         graph = Subgraph(tensors, operators, vector(table, "Inputs"), vector(table, "Outputs"))
-        for k in (*graph.inputs, *graph.outputs, *(k for o in operators for k in (*o.inputs, *o.outputs))):
+        for k in (*graph.inputs, *graph.outputs, *(k for o in operators for k in (*o.inputs, *o.outputs, *o.intermediates))):
             if not -1 <= k < len(tensors):
                 raise IndexError(f"tensor {k} of {len(tensors)}")
         return graph
@@ -159,7 +161,7 @@ class _File:
         if operator.LargeCustomOptionsOffset() > 1:
             custom = self._outside(operator.LargeCustomOptionsOffset(), operator.LargeCustomOptionsSize()).tobytes()
         return Operator(op, version, vector(operator, "Inputs"), vector(operator, "Outputs"),
-                        options_of(op, kind, union), custom_options(custom) if custom else None)
+                        options_of(op, kind, union), custom_options(custom) if custom else None, vector(operator, "Intermediates"))
 
     def _tensor(self, tensor: Any, index: int) -> Tensor:
         shape = vector(tensor, "Shape")

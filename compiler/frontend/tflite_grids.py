@@ -48,6 +48,9 @@ PICKING = MOVING | {
 BIASES = {"CONV_2D": 2, "CONV_3D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 """Which operand is a bias, of the scale of the products of the data and the weights."""
 
+SIXTEEN_BIT_STATES = {"LSTM", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
+"""Operators between tensors of eight bits that keep states of sixteen; an LSTM of them has five intermediate tensors."""
+
 RECURRENT = {"BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "LSTM", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM",
              "UNIDIRECTIONAL_SEQUENCE_RNN"}
 """Operators with a bias for each of their gates."""
@@ -82,6 +85,10 @@ class Grids:
         """The importer of an operator: where its tensors are quantised, the one of integers, if there is one."""
         return QUANTIZED.get(self._integers(o)) or hybrid(o, self.tensors) or TFLITE.get(o.op)
 
+    def is_integer(self, o: Operator) -> bool:
+        """Whether an operator runs in integers, on steps."""
+        return self._integers(o) in QUANTIZED
+
     def decode(self, stored: str, tensor: Tensor, n: SourceNode) -> str:
         """The value of a tensor whose stored integers are at hand."""
         grid = self._grid(tensor)
@@ -101,11 +108,13 @@ class Grids:
 
     def taken(self, n: TfliteNode, o: Operator) -> TfliteNode:
         """A node, whose operands are values of tensors, as its importer takes it."""
-        if self._is_integer(o):
+        if self.is_integer(o):
             fields = {name: getattr(n, name) for name in n.__dataclass_fields__}
             of = [self.tensors[k].quantization if k >= 0 else None for k in o.inputs]
+            between = [self.tensors[k].quantization for k in o.intermediates]
             return QuantizedNode(**fields, bits=self._integers(o)[1], scales=tuple(q.scale.ravel() if q else NO_SCALE for q in of),
-                                 zeros=tuple(int(q.zero_point[0]) if q else 0 for q in of), grid=self._grid(self.tensors[o.outputs[0]]))
+                                 zeros=tuple(int(q.zero_point[0]) if q else 0 for q in of), grid=self._grid(self.tensors[o.outputs[0]]),
+                                 intermediates=tuple((float(q.scale[0]), int(q.zero_point[0])) if q else (0.0, 0) for q in between))
         if self._takes_stored(o):
             inputs = [self.encode(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]
             return replace(n, inputs=tuple(inputs), results=tuple(self.tensors[k].type for k in o.outputs))
@@ -118,7 +127,7 @@ class Grids:
 
     def given(self, o: Operator, results: tuple[str, ...], n: TfliteNode) -> tuple[str, ...]:
         """The values of the tensors that are an operator's results."""
-        if self._is_integer(o) or (self._passes_steps(o) and not self._takes_stored(o)):
+        if self.is_integer(o) or (self._passes_steps(o) and not self._takes_stored(o)):
             return results
         put = self.decode if self._takes_stored(o) else lambda v, tensor, n: n.emit(self._rounding(o, tensor), v)
         return tuple(put(v, self.tensors[k], n) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.outputs, results))
@@ -163,15 +172,12 @@ class Grids:
         """The operator, the bits of its data, and those of its results: where it runs in integers, its place in the registry."""
         widths = [self._bits(k) for k in o.inputs]
         data, results = (widths[DATA.get(o.op, 0) :] or [0])[0], {self._bits(k) for k in o.outputs}
-        return (o.op, data, results.pop()) if max(widths, default=0) == data and len(results) == 1 else (o.op, 0, 0)
+        fits = max(widths, default=0) == data or (o.op in SIXTEEN_BIT_STATES and (o.op == "SVDF" or len(o.intermediates) == 5))
+        return (o.op, data, results.pop()) if fits and len(results) == 1 else (o.op, 0, 0)
 
     def _bits(self, k: int) -> int:
         """Of a quantised tensor 8 or 16, else 0."""
         return max(8, BITS[self.tensors[k].kind]) if k >= 0 and self.tensors[k].quantized else 0
-
-    def _is_integer(self, o: Operator) -> bool:
-        """Whether the operator runs in integers."""
-        return self._integers(o) in QUANTIZED
 
     def _takes_stored(self, o: Operator) -> bool:
         return o.op in STORED or (o.op in MOVING and len(self._grids(o)) > 1)

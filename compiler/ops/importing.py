@@ -157,12 +157,14 @@ class QuantizedNode(TfliteNode):
         bits: of its data.
         scales: of each operand that is quantised, float32, one or one per channel; else of size 0. zeros: their zero points, or 0.
         grid: scale, zero point, and the least and the greatest number stored, of the result.
+        intermediates: scale and zero point of each tensor that the operator has for numbers in between; 0 where it has no grid.
     """
 
     bits: int = 8
     scales: tuple[np.ndarray, ...] = ()
     zeros: tuple[int, ...] = ()
     grid: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)
+    intermediates: tuple[tuple[float, int], ...] = ()
 
 
 OnnxImporter = Callable[[OnnxNode], Result]

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -115,28 +115,32 @@ class Recurrence(Op):
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from ..access import compute_type
-        from ..kernel import Kernel
 
-        target, node = site.target, site.node
-        types = {name: site.input(k).type for k, name in enumerate(self.operands)}
-        dtype = types["z"].dtype
-        (steps, batch, width), state = types["z"].shape, types["h0"].shape[1]
-        units, gates = width // GATES[self.cell], GATES[self.cell]
-        widest = max(units, state)
-        limit = CPU_GROUP if target.kind == "cpu" else GPU_GROUP
-        group = min(limit, 1 << (widest - 1).bit_length()) if widest > 1 else 1
+        dtype = site.input(0).type.dtype
         forms = {f"ACT{k}": act.expression(("x",), dtype, compute_type(dtype)) for k, act in enumerate(self.activations)}
         clips = {name: literal(limit, dtype) if limit else "" for name, limit in
                  (("CLIP", self.clip), ("CELL_CLIP", self.cell_clip), ("PROJECTION_CLIP", self.projection_clip))}
-        params = {"STEPS": steps, "BATCH": batch, "UNITS": units, "STATE": state, "GATES": gates, "WG": group,
-                  "OWN": ceil(widest / group), **clips,
-                  "cell": self.cell, "has": self.operands, "reverse": self.reverse, "coupled": self.coupled, "forms": forms}
-        reads = tuple(site.read(name, k) for k, name in enumerate(self.operands))
-        flops = 2 * steps * batch * (state * width + (units * state if "projection" in self.operands else 0))
-        nbytes = site.moved(sum(site.graph.type(v).size for v in node.inputs if site.graph.constant(v) is not None))
-        speed = target.gflops / target.units / (4 if target.kind == "cpu" else 1)
-        cost = target.launch + max(flops / speed * ceil(batch / target.units) / batch, nbytes / target.bandwidth) / 1e3
-        return [Kernel("recurrent", params, reads, (group, batch, 1), (group, 1, 1), 1, flops, nbytes, cost)]
+        params = {**clips, "cell": self.cell, "has": self.operands, "reverse": self.reverse, "coupled": self.coupled, "forms": forms}
+        return [walking(site, "recurrent", GATES[self.cell], params)]
+
+
+def walking(site: Site, template: str, gates: int, params: Mapping[str, Any]) -> Kernel:
+    """The kernel of a group of work-items for each sequence, of an op with operands z [T,B,gates*H], r and h0 [B,S] in front."""
+    from ..kernel import Kernel
+
+    target, node, names = site.target, site.node, site.op.operands
+    (steps, batch, width), state = site.input(0).shape, site.input(names.index("h0")).shape[1]
+    units = width // gates
+    widest = max(units, state)
+    limit = CPU_GROUP if target.kind == "cpu" else GPU_GROUP
+    group = min(limit, 1 << (widest - 1).bit_length()) if widest > 1 else 1
+    sizes = {"STEPS": steps, "BATCH": batch, "UNITS": units, "STATE": state, "GATES": gates, "WG": group, "OWN": ceil(widest / group)}
+    reads = tuple(site.read(name, k) for k, name in enumerate(names))
+    flops = 2 * steps * batch * (state * width + (units * state if "projection" in names else 0))
+    nbytes = site.moved(sum(site.graph.type(v).size for v in node.inputs if site.graph.constant(v) is not None))
+    speed = target.gflops / target.units / (4 if target.kind == "cpu" else 1)
+    cost = target.launch + max(flops / speed * ceil(batch / target.units) / batch, nbytes / target.bandwidth) / 1e3
+    return Kernel(template, {**sizes, **params}, reads, (group, batch, 1), (group, 1, 1), 1, flops, nbytes, cost)
 
 
 def _clip(x: np.ndarray, limit: float) -> np.ndarray:

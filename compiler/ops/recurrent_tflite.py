@@ -19,9 +19,9 @@ from .reduce import Reduce
 
 @tflite_op("UNIDIRECTIONAL_SEQUENCE_LSTM")
 def tflite_sequence_lstm(n: TfliteNode) -> str:
-    x = _time_first(n, n.input(0))
+    x = time_first(n, n.input(0))
     y, _ = _lstm(n, x, range(1, 18), (18, 19), norms=range(20, 24))
-    return _time_first(n, y)
+    return time_first(n, y)
 
 
 @tflite_op("BIDIRECTIONAL_SEQUENCE_LSTM")
@@ -51,7 +51,7 @@ def tflite_rnn(n: TfliteNode) -> str:
 
 @tflite_op("UNIDIRECTIONAL_SEQUENCE_RNN")
 def tflite_sequence_rnn(n: TfliteNode) -> str:
-    return _time_first(n, _rnn(n, _time_first(n, n.input(0)), (1, 2, 3), 4))
+    return time_first(n, _rnn(n, time_first(n, n.input(0)), (1, 2, 3), 4))
 
 
 @tflite_op("BIDIRECTIONAL_SEQUENCE_RNN")
@@ -81,24 +81,24 @@ def tflite_svdf(n: TfliteNode) -> str:
     return activate(n, y, n.options.fused_activation_function)
 
 
-def _time_first(n: TfliteNode, value: str) -> str:
+def time_first(n: TfliteNode, value: str) -> str:
     """[time, batch, …] from the operator's order, or that from [time, batch, …]."""
     return value if n.options.time_major else n.emit(Transpose((1, 0, 2)), value)
 
 
 def _inputs(n: TfliteNode, second: int, weights: int) -> tuple[str, str, str]:
     """What the two directions read, and what goes into both, of an operator with a second input."""
-    x = _time_first(n, n.input(0))
+    x = time_first(n, n.input(0))
     if not n.input(second):
         return x, x, ""
-    other = _time_first(n, n.input(second))
+    other = time_first(n, n.input(second))
     return (x, x, other) if n.input(weights) else (x, other, "")
 
 
 def _merged(n: TfliteNode, forward: str, backward: str) -> tuple[str, ...]:
     if n.options.merge_outputs:
-        return (_time_first(n, n.emit(Concat(2), forward, backward)),)
-    return _time_first(n, forward), _time_first(n, backward)
+        return (time_first(n, n.emit(Concat(2), forward, backward)),)
+    return time_first(n, forward), time_first(n, backward)
 
 
 def _activation(n: TfliteNode) -> Elementwise:
@@ -108,14 +108,14 @@ def _activation(n: TfliteNode) -> Elementwise:
     return FUSED[name] or Elementwise("identity")
 
 
-def _products(n: TfliteNode, x: str, weights: Sequence[str]) -> str:
+def input_products(n: TfliteNode, x: str, weights: Sequence[str]) -> str:
     """[time, batch, gates * units]: of every step, with the weights [units, inputs] of each gate."""
     steps, batch, width = n.shape(x)
-    z = n.emit(MatMul(), n.emit(Reshape((steps * batch, width)), x), _side_by_side(n, weights))
+    z = n.emit(MatMul(), n.emit(Reshape((steps * batch, width)), x), side_by_side(n, weights))
     return n.emit(Reshape((steps, batch, n.shape(z)[1])), z)
 
 
-def _side_by_side(n: TfliteNode, weights: Sequence[str]) -> str:
+def side_by_side(n: TfliteNode, weights: Sequence[str]) -> str:
     """[inputs, gates * units] of the weights [units, inputs] of each gate."""
     whole = n.emit(Concat(0), *weights) if len(weights) > 1 else weights[0]
     return n.emit(Transpose((1, 0)), whole)
@@ -125,12 +125,12 @@ def _rnn(n: TfliteNode, x: str, weights: tuple[int, int, int], state: int, *, mo
          reverse: bool = False) -> str:
     """[time, batch, units]; the state, operand `state`, becomes that behind the last step."""
     w, r, bias = (n.input(k) for k in weights)
-    z = n.emit(Elementwise("add"), _products(n, x, [w]), bias)
+    z = n.emit(Elementwise("add"), input_products(n, x, [w]), bias)
     if more:
-        z = n.emit(Elementwise("add"), z, _products(n, more, [n.input(more_weights)]))
+        z = n.emit(Elementwise("add"), z, input_products(n, more, [n.input(more_weights)]))
     op = Recurrence("rnn", ("z", "r", "h0"), (_activation(n),), reverse)
     flat = n.emit(op, z, n.emit(Transpose((1, 0)), r), n.input(state))
-    y, h = _split(n, flat, [n.shape(z), n.shape(state)])
+    y, h = parts(n, flat, [n.shape(z), n.shape(state)])
     n.assign(state, h)
     return y
 
@@ -155,10 +155,10 @@ def _lstm(n: TfliteNode, x: str, operands: Sequence[int], states: tuple[int, int
         coefficients = [zero, *coefficients[1:]]
     if any(len(n.shape(v)) != 2 for v in r):
         raise Unsupported("diagonal recurrent weights; matrices would be accepted")
-    z, bias = _products(n, x, w), n.emit(Concat(0), *biases)
+    z, bias = input_products(n, x, w), n.emit(Concat(0), *biases)
     if more:
-        z = n.emit(Elementwise("add"), z, _products(n, more, [v or n.input(more_weights[1]) for v in map(n.input, more_weights)]))
-    tensors = {"z": z if normal else n.emit(Elementwise("add"), z, bias), "r": _side_by_side(n, r),
+        z = n.emit(Elementwise("add"), z, input_products(n, more, [v or n.input(more_weights[1]) for v in map(n.input, more_weights)]))
+    tensors = {"z": z if normal else n.emit(Elementwise("add"), z, bias), "r": side_by_side(n, r),
                "h0": n.input(states[0]), "c0": n.input(states[1])}
     if any(peepholes):
         if normal:
@@ -176,7 +176,7 @@ def _lstm(n: TfliteNode, x: str, operands: Sequence[int], states: tuple[int, int
                     projection_clip=o.proj_clip if projection else 0.0, coupled=coupled)
     flat = n.emit(op, *(tensors[name] for name in names))
     h0, c0 = n.shape(states[0]), n.shape(states[1])
-    y, h, c = _split(n, flat, [(n.shape(z)[0], *h0), h0, c0])
+    y, h, c = parts(n, flat, [(n.shape(z)[0], *h0), h0, c0])
     n.assign(states[0], h)
     n.assign(states[1], c)
     return y, c
@@ -195,7 +195,7 @@ def _basic(n: TfliteNode) -> tuple[str, ...]:
     return n.emit(Elementwise("mul"), o, n.emit(Elementwise("tanh"), state)), state, both, products
 
 
-def _split(n: TfliteNode, flat: str, shapes: Sequence[tuple[int, ...]]) -> list[str]:
+def parts(n: TfliteNode, flat: str, shapes: Sequence[tuple[int, ...]]) -> list[str]:
     """Arrays that lie one after another in one of rank 1."""
     parts, begin = [], 0
     for shape in shapes:

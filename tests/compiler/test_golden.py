@@ -23,6 +23,7 @@ from planish.compiler.ops.det import Det
 from planish.compiler.ops.elementwise import Cast, Elementwise
 from planish.compiler.ops.gather import Gather
 from planish.compiler.ops.lrn import LocalResponseNorm
+from planish.compiler.ops.lstm_integer import IntegerLstm
 from planish.compiler.ops.matmul import MatMul
 from planish.compiler.ops.max_place import MaxPlace, Unpool
 from planish.compiler.ops.movement import Concat, Reshape, Slice, Transpose
@@ -97,6 +98,7 @@ def test_passes(model: str, golden: Golden) -> None:
 
 
 LSTM = Recurrence("lstm", ("z", "r", "h0", "c0"), (Elementwise("sigmoid"), Elementwise("tanh"), Elementwise("tanh")))
+INTEGER_LSTM = IntegerLstm(("z", "r", "h0", "c0"), ((1 << 30, -1),) * 4, (1 << 30, -21), 4, 3, 3)
 CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     # template: x, op, shapes of its constants; ragged channels
     "bitcast": ((1, 5, 7, 17), BitCast(np.dtype(np.float32)), []),
@@ -109,6 +111,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "det": ((3, 5, 5), Det(), []),
     "gather": ((7, 17), Gather(0), [(3,)]),
     "lrn": ((1, 5, 7, 17), LocalResponseNorm(2, 2, 1e-4, 0.75, 1.0), []),
+    "lstm_integer": ((3, 2, 20), INTEGER_LSTM, [(5, 20), (2, 5), (2, 5)]),
     "map": ((1, 5, 7, 17), Transpose((0, 3, 1, 2)), []),
     "matmul": ((3, 5, 17), MatMul(), [(3, 17, 8)]),
     "max_place": ((1, 9, 11, 17), MaxPlace((3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), (11, 1), (0, 0)), []),
@@ -128,8 +131,11 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "tree_leaves": ((3, 17), TreeLeaves(), [(7,), (7,), (7,), (7, 2), (5,)]),
 }
 TARGETS = ("cpu", "generic")
-INDEXED = {Gather: 0, RoiAlign: 1, ScatterND: 0, Unpool: 0}
-"""Ops of which a constant operand holds integers, and which one."""
+INTEGERS: dict[type, dict[int, str]] = {
+    Gather: {1: "int32"}, IntegerLstm: {0: "int32", 1: "int8", 2: "int32", 3: "int32"}, RoiAlign: {2: "int32"}, ScatterND: {1: "int32"},
+    Unpool: {1: "int32"},
+}  # fmt: skip
+"""Ops of which operands hold integers: which ones, and of what type."""
 
 
 def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site, Kernel]:
@@ -139,9 +145,11 @@ def chosen(template: str, target: Target, precision: str = "f32") -> tuple[Site,
     """
     shape, op, constants = CASES[template]
     b = Build()
-    x = b("neg", b.input(*shape))
-    operands = [b.array(np.arange(np.prod(s)).reshape(s), "int32") if INDEXED.get(type(op)) == k else b.constant(*s)
-                for k, s in enumerate(constants)]
+    x, integers = b("neg", b.input(*shape)), INTEGERS.get(type(op), {})
+    if 0 in integers:
+        x = b(Cast(np.dtype(integers[0])), x)
+    operands = [b.array(np.arange(np.prod(s)).reshape(s), integers[k]) if k in integers else b.constant(*s)
+                for k, s in enumerate(constants, 1)]
     y = b(op, x, *operands)
     y = y if b.graph.type(y).dtype.kind == "f" else b(Cast(np.dtype(np.float32)), y)
     bias, residual = b.constant(b.shape(y)[-1]), b.input(*b.shape(y))
