@@ -58,6 +58,9 @@ def _parser() -> Parser:
                           help="f16 stores intermediates and weights in half precision")
     compiler.add_argument("--input-shape", action="append", default=[], type=_shape, metavar="NAME=1,224,224,3",
                           help="shape of an input that the model leaves open, repeatable")
+    compiler.add_argument("--dim", action="append", default=[], type=_dim, metavar="NAME=8",
+                          help="extent of a dimension that the model leaves open under a name, wherever it stands, repeatable")
+    compiler.add_argument("--batch", type=int, metavar="N", help="extent of the first dimension of every input that leaves it open")
     compiler.add_argument("--input-value", action="append", default=[], type=_value, metavar="NAME=1,2|FILE",
                           help="make an input a constant, as one that decides shapes has to be: numbers or an .npy file; repeatable")
     compiler.add_argument("--no-host", action="store_true", help="refuse what would run on the host instead of the device")
@@ -88,6 +91,7 @@ def _compile(options: argparse.Namespace) -> None:
     model = options.model
     output = options.output or model.parent / f"{model.stem}.plan"
     shapes, values = _once("--input-shape", options.input_shape), _once("--input-value", options.input_value)
+    dims = _once("--dim", options.dim)
     writes = not options.stop_after and not options.check
     if writes:
         if model.resolve().is_relative_to(output.resolve()):
@@ -96,8 +100,8 @@ def _compile(options: argparse.Namespace) -> None:
     target = targets.resolve(options.target, options.device)
     with _progress(model.name) as progress:
         plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes, input_values=values,
-                                            host=not options.no_host, dump_ir=options.dump_ir, stop_after=options.stop_after,
-                                            progress=progress)
+                                            dims=dims, batch=options.batch, host=not options.no_host, dump_ir=options.dump_ir,
+                                            stop_after=options.stop_after, progress=progress)
         if plan and writes:
             progress("write")
             plan.write(output, force=options.force)
@@ -131,6 +135,16 @@ def _shape(text: str) -> tuple[str, tuple[int, ...]]:
     if not equals or not name or any(e < 0 for e in shape):
         raise argparse.ArgumentTypeError(f"{text!r} is not NAME=1,224,224,3")
     return name, shape
+
+
+def _dim(text: str) -> tuple[str, int]:
+    name, _, extent = text.rpartition("=")
+    try:
+        if name:
+            return name, int(extent)
+    except ValueError:
+        pass
+    raise argparse.ArgumentTypeError(f"{text!r} is not NAME=8")
 
 
 def _value(argument: str) -> tuple[str, np.ndarray]:

@@ -16,7 +16,7 @@ from planish.runtime.plan import Plan
 
 from . import frontend, memory, passes, render, targets, text
 from .errors import OptionError, UnsupportedError
-from .frontend.inputs import MOST_ELEMENTS
+from .frontend.inputs import MOST_ELEMENTS, InputOptions, Shape
 from .ir import Graph
 from .lower import HostStep, Schedule, lower
 from .memory import Arena
@@ -63,16 +63,16 @@ class Report:
 
 
 def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32",
-                  input_shapes: Mapping[str, tuple[int, ...]] | None = None,
-                  input_values: Mapping[str, np.ndarray] | None = None, host: bool = True, dump_ir: Path | None = None,
+                  input_shapes: Mapping[str, Shape] | None = None, input_values: Mapping[str, np.ndarray] | None = None,
+                  dims: Mapping[str, int] | None = None, batch: int | None = None, host: bool = True, dump_ir: Path | None = None,
                   stop_after: str | None = None, progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
     """Compiles a model file.
 
     Args:
         target: or its name; "auto" is that of the best device present.
         precision: "f32", or "f16": intermediates and weights in half precision, arithmetic in float32.
-        input_shapes: of inputs, by name; needed where the model leaves a dimension open.
-        input_values: contents of inputs that become constants, by name; needed where they decide shapes.
+        input_shapes, input_values, dims, batch: what is given of the model's inputs, as of `InputOptions`; needed where it leaves
+            dimensions open, and where inputs decide shapes.
         host: whether nodes without kernels may run on the host, in numpy.
         dump_ir: a folder for the graph's text after every stage.
         stop_after: "import" or a pass; the plan is None then.
@@ -92,7 +92,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     clock = _Clock(report, progress)
 
     clock.start("import")
-    graph = frontend.load(Path(path), input_shapes=input_shapes or {}, input_values=input_values or {})
+    data = frontend.read(Path(path))
+    graph = frontend.parse(data, Path(path), InputOptions(input_shapes or {}, input_values or {}, dims or {}, batch))
     clock.stop()
     report.nodes = report.nodes_after = len(graph)
     report.sources = tuple(dict.fromkeys(source for node in graph.nodes() for source in node.sources))
@@ -121,7 +122,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     clock.start("place")
     arena = memory.assign(schedule, target.alignment)
     clock.start("render")
-    provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": _sha256(Path(path)),
+    provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": hashlib.sha256(data).hexdigest(),
                   "target": target.name, "lanes": target.lanes, "precision": precision}
     plan = replace(emit(schedule, arena, target), provenance=provenance)
     clock.stop()
@@ -288,10 +289,6 @@ def _state(graph: Graph, name: str, weights: _Blob) -> plan_format.State:
     initial = graph.states[name].initial
     start = replace(weights.add(initial), nbytes=initial.nbytes) if initial.any() else None
     return plan_format.State(name, initial.nbytes, start)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:

@@ -22,6 +22,7 @@ from planish.runtime import DeviceError, Session, devices
 from . import frontend, targets
 from .driver import compile_graph
 from .errors import UnsupportedError
+from .frontend.inputs import InputOptions
 
 FEW = 1024
 """Elements of an input that may become a constant."""
@@ -78,7 +79,7 @@ class PlanishRep(BackendRep):
             values = {name: arrays[name] for name in self._deciders}
             shapes = {i.name: arrays[i.name].shape for i in self._inputs if i.name in arrays and i.name not in values and _is_open(i)}
             try:
-                graph = frontend.parse(self._data, Path("model.onnx"), input_shapes=shapes, input_values=values)
+                graph = frontend.parse(self._data, Path("model.onnx"), InputOptions(shapes, values))
             except UnsupportedError as error:
                 more = [name for name in error.deciders if name not in values and name in arrays and arrays[name].size <= FEW]
                 if not more:

@@ -10,32 +10,28 @@ import numpy as np
 
 from ..errors import ModelError
 from ..ir import Graph
-
-NO_SHAPES: Mapping[str, tuple[int, ...]] = {}
-NO_VALUES: Mapping[str, np.ndarray] = {}
+from .inputs import NOTHING, InputOptions, Shape
 
 
-def load(path: str | os.PathLike[str], *, input_shapes: Mapping[str, tuple[int, ...]] = NO_SHAPES,
-         input_values: Mapping[str, np.ndarray] = NO_VALUES) -> Graph:
+def load(path: str | os.PathLike[str], *, input_shapes: Mapping[str, Shape] | None = None,
+         input_values: Mapping[str, np.ndarray] | None = None, dims: Mapping[str, int] | None = None, batch: int | None = None) -> Graph:
     """The graph of a .tflite or .onnx file, as the file has it, verified.
 
     What the file is shows in its content, not in its name.
 
     Args:
-        input_shapes: the whole shape of each input that has dimensions which the file leaves open.
-        input_values: contents of inputs that become constants, and are inputs no more: those that decide shapes, say.
+        input_shapes, input_values, dims, batch: what is given of its inputs, as of `InputOptions`.
 
     Raises:
         ModelError: there is no such file, or it is damaged, or not a model.
-        OptionError: a shape is missing, or does not fit its input.
+        OptionError: a dimension is left open, or what is given does not fit the inputs.
         UnsupportedError: some nodes have no counterpart here; lists every one.
     """
     path = Path(path)
-    return parse(_read(path), path, input_shapes=input_shapes, input_values=input_values)
+    return parse(read(path), path, InputOptions(input_shapes or {}, input_values or {}, dims or {}, batch))
 
 
-def parse(data: bytes, path: Path, *, input_shapes: Mapping[str, tuple[int, ...]] = NO_SHAPES,
-          input_values: Mapping[str, np.ndarray] = NO_VALUES) -> Graph:
+def parse(data: bytes, path: Path, given: InputOptions = NOTHING) -> Graph:
     """The graph of a file's contents; as `load`.
 
     Args:
@@ -44,17 +40,22 @@ def parse(data: bytes, path: Path, *, input_shapes: Mapping[str, tuple[int, ...]
     if data[4:8] == b"TFL3":
         from .tflite import read_graph as read_tflite
 
-        graph = read_tflite(data, path, input_shapes, input_values)
+        graph = read_tflite(data, path, given)
     else:
         from .onnx import read_graph as read_onnx
 
-        graph = read_onnx(data, path, input_shapes, input_values)
+        graph = read_onnx(data, path, given)
     graph.sweep()
     graph.verify()
     return graph
 
 
-def _read(path: Path) -> bytes:
+def read(path: Path) -> bytes:
+    """The contents of a model file.
+
+    Raises:
+        ModelError: there is no such file, or it cannot be read, or is empty.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:

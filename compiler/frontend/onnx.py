@@ -23,7 +23,7 @@ from ..ops.lowbit import FLOATS, Decode, Encode, EncodeOnHost, held_as, stored_a
 from ..ops.op import Op
 from . import onnx_elements
 from .desk import Desk
-from .inputs import Dims, Shape, add, resolve
+from .inputs import Dims, InputOptions, add, resolve
 from .onnx_functions import bound_nodes, has_standard_function, standard_function
 from .onnx_tensors import array_of, attribute_value, dense
 
@@ -31,11 +31,11 @@ DEFAULT_DOMAINS = ("", "ai.onnx")
 Opsets = Mapping[str, int]
 
 
-def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> Graph:
+def read_graph(data: bytes, path: Path, given: InputOptions) -> Graph:
     """The graph of a model; see `planish.compiler.frontend.load`."""
     model = _parse(data, path)
     reader = _Reader(model, path)
-    reader.add_inputs(input_shapes, input_values)
+    reader.add_inputs(given)
     reader.add_nodes(model.graph.node, reader.main)
     reader.desk.close()
     reader.add_outputs()
@@ -113,16 +113,16 @@ class _Reader:
         self.main = _scope(model.graph, _opsets(model.opset_import))
         self.position = 0
 
-    def add_inputs(self, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> None:
+    def add_inputs(self, given: InputOptions) -> None:
         inputs = [i for i in self.model.graph.input if i.name not in self.main.constants]
         for i in inputs:
             reason = _refusal(i)
             if reason:
                 self.desk.refuse(i.name, "input", reason)
         self.desk.close()
-        shapes = resolve(self.path, {i.name: _dims(i) for i in inputs}, input_shapes, input_values)
+        shapes = resolve(self.path, {i.name: _dims(i) for i in inputs}, given)
         for i in inputs:
-            elem_type, value = i.type.tensor_type.elem_type, input_values.get(i.name)
+            elem_type, value = i.type.tensor_type.elem_type, given.values.get(i.name)
             element = self.main.elements[i.name] = onnx_elements.element(elem_type)
             dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(elem_type))
             if element:

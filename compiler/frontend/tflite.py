@@ -13,7 +13,7 @@ from ..ir import Graph, TensorType, Value
 from ..ops import importing
 from ..ops.variables import Variables
 from .desk import Desk
-from .inputs import Dims, Shape, add, resolve
+from .inputs import Dims, InputOptions, add, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
 from .tflite_grids import Grids
 
@@ -23,13 +23,13 @@ COMPLEX = ("RFFT2D", "RESHAPE", "REAL", "IMAG", "COMPLEX_ABS")
 """Operators that know of complex numbers."""
 
 
-def read_graph(data: bytes, path: Path, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> Graph:
+def read_graph(data: bytes, path: Path, given: InputOptions) -> Graph:
     """The graph of a model's main subgraph; see `planish.compiler.frontend.load`."""
     subgraphs = read_subgraphs(data, path)
     if not subgraphs or not subgraphs[0].outputs:
         raise ModelError(f"{path}: the model has no outputs")
     reader = _Reader(subgraphs, 0, path)
-    reader.add_inputs(input_shapes, input_values)
+    reader.add_inputs(given)
     for position, operator in enumerate(reader.subgraph.operators):
         reader.add_operator(operator, position)
     reader.desk.close()
@@ -58,7 +58,7 @@ class _Reader:
         self.states: dict[int, str] = {}
         self.variables: Variables = outer.variables if outer else Variables(self.graph)
 
-    def add_inputs(self, input_shapes: Mapping[str, Shape], input_values: Mapping[str, np.ndarray]) -> None:
+    def add_inputs(self, given: InputOptions) -> None:
         recorded: dict[str, Dims] = {}
         for k in self.subgraph.inputs:
             tensor = self.subgraph.tensors[k]
@@ -67,10 +67,10 @@ class _Reader:
             if tensor.kind not in INPUTS:
                 self.desk.refuse(name, "input", f"of type {tensor.kind}; {', '.join(INPUTS)} would be accepted")
         self.desk.close()
-        shapes = resolve(self.path, recorded, input_shapes, input_values)
+        shapes = resolve(self.path, recorded, given)
         for k, name in zip(self.subgraph.inputs, recorded):
             tensor = self.subgraph.tensors[k]
-            add(self.graph, self.path, name, TensorType(shapes[name], tensor.type.dtype), input_values.get(name))
+            add(self.graph, self.path, name, TensorType(shapes[name], tensor.type.dtype), given.values.get(name))
             if tensor.quantized:
                 node = partial(importing.SourceNode, self.graph, name, "input", 0, (name,), ())
                 decoded = self.desk.take(name, "input", partial(self.grids.decode, name, tensor), node, wanted=1)
@@ -114,7 +114,7 @@ class _Reader:
         return importing.TfliteNode(
             self.graph, name, o.op, position, tuple(self.value(k) for k in o.inputs),
             tuple(self.prefix + tensors[k].name for k in o.outputs), version=o.version, options=o.options, inline=_Inline(self, name),
-            assign=lambda k, value: self._assign(name, o, k, value), variables=self.variables,
+            assign=lambda k, value: self._assign(name, o.inputs[k], value), variables=self.variables,
             results=tuple(self.grids.type(k) for k in o.outputs), custom=o.custom,
         )
 
@@ -137,11 +137,11 @@ class _Reader:
         self.values[k] = self.states[k] = value = self.graph.add_state(self.prefix + tensor.name, initial)
         return value
 
-    def _assign(self, name: str, operator: Operator, index: int, value: str) -> None:
-        """Gives a variable tensor, an operand of an operator, another value; one that is an ordinary tensor keeps its own."""
-        if (k := operator.inputs[index]) in self.states:
+    def _assign(self, name: str, k: int, value: str) -> None:
+        """Gives a variable tensor another value; one that is an ordinary tensor keeps its own."""
+        if k in self.states:
             tensor = self.subgraph.tensors[k]
-            if tensor.quantized and not self.grids.is_integer(operator):
+            if tensor.quantized:
                 value = self.grids.round(importing.SourceNode(self.graph, name, "", 0, (value,), (tensor.name,)), value, tensor)
             self.values[k] = value
             self.graph.set_state(self.states[k], value)

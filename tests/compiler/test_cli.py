@@ -39,9 +39,9 @@ def relu(shape: tuple[int, ...] = (1, 8, 8, 3), name: str = "x", op: str = "RELU
     return m.finish()
 
 
-def open_onnx() -> bytes:
+def open_onnx(*dims: int | str | None) -> bytes:
     node = helper.make_node("Relu", ["image"], ["y"])
-    return onnx_model([node], {"image": (np.float32, ("batch", 3, None, 8))}, ["y"]).SerializeToString()
+    return onnx_model([node], {"image": (np.float32, dims or ("batch", 3, None, 8))}, ["y"]).SerializeToString()
 
 
 def strange_tflite() -> bytes:
@@ -156,6 +156,13 @@ def test_input_shapes(capsys: Capture) -> None:
     Path("open.onnx").write_bytes(open_onnx())
     assert main(["compile", "open.onnx", "--target", "cpu", "--input-shape", "image=2,3,5,8"]) == 0
     assert Plan.read("open.plan").inputs[0].shape == Plan.read("open.plan").outputs[0].shape == (2, 3, 5, 8)
+
+
+def test_dims_and_batch(capsys: Capture) -> None:
+    Path("open.onnx").write_bytes(open_onnx("n", 3, "t"))
+    for options in (["--dim", "n=2", "--dim", "t=5"], ["--batch", "2", "--dim", "t=5"]):
+        assert main(["compile", "open.onnx", "--target", "cpu", *options]) == 0
+        assert Plan.read("open.plan").inputs[0].shape == (2, 3, 5)
 
 
 def test_a_model_is_known_by_its_content(folder: Path) -> None:
@@ -307,10 +314,10 @@ REFUSALS: dict[str, Refusal] = {
     "a file with a strange name": (lambda: ["a\n\x1b[31m\udcff[/red].onnx"], (r"a \x1b[31m\udcff[/red].onnx: no such file",)),
     "open dimension": (
         lambda: [text("o.onnx", open_onnx())],
-        ("o.onnx: input 'image': the model leaves dimension 0 ('batch') of [batch,3,?,8] open", "--input-shape image=1,3,1,8"),
+        ("o.onnx: input 'image': the model leaves dimension 0 ('batch'), dimension 2 of [batch,3,?,8] open", "--input-shape image=1,3,1,8"),
     ),
     "open dimension of tflite": (
-        lambda: [text("o.tflite", relu((1, 4), signature=(-1, 4)))], ("input 'x'", "dimension 0 of [?,4]", "--input-shape x=1,4"),
+        lambda: [text("o.tflite", relu((1, 4), signature=(-1, 4)))], ("input 'x'", "dimension 0 of [?,4] open", "--batch 1"),
     ),
     "shape of no input": (lambda: ["model.tflite", "--input-shape", "z=1"], ("model.tflite: no input 'z'; the inputs are 'x'",)),
     "shape of another rank": (
@@ -332,6 +339,11 @@ REFUSALS: dict[str, Refusal] = {
         lambda: ["model.tflite", "--input-shape", "x=1,8", "--input-shape", "x=2,8"], ("--input-shape gives 'x' twice: [1, 8], [2, 8]",),
     ),
     "shape of no form": (lambda: ["model.tflite", "--input-shape", "x=1,a"], ("'x=1,a' is not NAME=1,224,224,3",)),
+    "dimension of no name": (lambda: ["model.tflite", "--dim", "n=2"], ("no open dimension 'n'; none has a name", "'x' [1,8,8,3]")),
+    "dimension given twice": (lambda: ["model.tflite", "--dim", "n=2", "--dim", "n=3"], ("--dim gives 'n' twice: 2, 3",)),
+    "dimension of no form": (lambda: ["model.tflite", "--dim", "n=2.5"], ("'n=2.5' is not NAME=8",)),
+    "batch of a fixed model": (lambda: ["model.tflite", "--batch", "4"], ("fixes dimension 0 of every input", "'x' [1,8,8,3]", "exported")),
+    "batch of no form": (lambda: ["model.tflite", "--batch", "a"], ("--batch: invalid int value: 'a'",)),
     "target": (lambda: ["model.tflite", "--target", "toaster"], ("--target: invalid choice: 'toaster'", "nvidia", "mali")),
     "target and device": (lambda: ["model.tflite", "--device", "pocl"], ("--device pocl is for --target auto", "leave out one")),
     "precision": (lambda: ["model.tflite", "--precision", "f8"], ("--precision: invalid choice: 'f8'", "f16")),

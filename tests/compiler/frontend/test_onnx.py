@@ -84,16 +84,16 @@ def test_a_cycle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shape", "label"),
+    ("shape", "label", "option"),
     [
-        (("batch", 3), r"dimension 0 \('batch'\) of \[batch,3\]"),
-        ((0, 3), "dimension 0 of"),
-        ((None, 3), "dimension 0 of"),
+        (("batch", 3), r"dimension 0 \('batch'\) of \[batch,3\]", "--dim batch=1"),
+        ((0, 3), "dimension 0 of", "--batch 1"),
+        ((None, 3), "dimension 0 of", "--batch 1"),
     ],
 )
-def test_open_dimensions_need_a_shape(tmp_path: Path, shape: tuple[Any, ...], label: str) -> None:
+def test_open_dimensions_need_a_shape(tmp_path: Path, shape: tuple[Any, ...], label: str, option: str) -> None:
     path = write(tmp_path, relu_model(shape))
-    with pytest.raises(OptionError, match=rf"input 'x'.*{label}.*--input-shape x=1,3"):
+    with pytest.raises(OptionError, match=rf"input 'x'.*{label}.*{option}$"):
         load(path)
     assert load(path, input_shapes={"x": (5, 3)}).type("x").shape == (5, 3)
     with pytest.raises(OptionError, match="dimension 1 is 3"):
