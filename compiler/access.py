@@ -76,7 +76,7 @@ def load(pointer: str, view: View, at: At, fill: str = "0") -> str:
         value = load_from(pointer, address(view, At(at.index)), view.storage, 1)
         return value if lanes == 1 else f"({ctype})({value})"
     layout = view.layout
-    whole = load_from(pointer, address(view, at), view.storage, lanes)
+    whole = load_from(pointer, address(view, at), view.storage, lanes, aligned=layout.axis is not None)
     if layout.axis == len(view.shape) - 1 and layout.lanes == lanes:
         return whole
     contiguous = layout.axis is None and layout.strides[-1] == 1
@@ -93,8 +93,15 @@ def load(pointer: str, view: View, at: At, fill: str = "0") -> str:
     return f"({last} + {lanes} <= {extent} ? {whole} : {apart})" if contiguous else apart
 
 
-def load_from(pointer: str, place: str, storage: np.dtype[Any], lanes: int) -> str:
-    """The expression of `lanes` elements at an offset, in the type in which they are computed with."""
+def load_from(pointer: str, place: str, storage: np.dtype[Any], lanes: int, aligned: bool = True) -> str:
+    """The expression of `lanes` elements at an offset, in the type in which they are computed with.
+
+    Args:
+        aligned: the offset is a multiple of the lanes. Halves for which it is not are loaded by fours: PoCL takes eight to be aligned.
+    """
+    if storage == np.float16 and lanes > 4 and not aligned:
+        fours = ", ".join(f"vload_half4({k}, {pointer} + {place})" for k in range(lanes // 4))
+        return f"(float{lanes})({fours})"
     if storage == np.float16:
         return f"vload_half({place}, {pointer})" if lanes == 1 else f"vload_half{lanes}(0, {pointer} + {place})"
     compute = compute_type(storage)
@@ -127,6 +134,22 @@ def _store_to(value: str, place: str, storage: np.dtype[Any], lanes: int) -> str
     ctype = STORAGE[storage.name]
     converted = value if compute_type(storage) == ctype else f"convert_{vector(ctype, lanes)}({value})"
     return f"y[{place}] = {converted};" if lanes == 1 else f"vstore{lanes}({converted}, 0, y + {place});"
+
+
+def narrowed(value: str, lanes: int) -> str:
+    """The expression of a vector of floats rounded to half precision."""
+    return f"to_half{lanes if lanes > 1 else ''}({value})"
+
+
+def narrowing(lanes: int) -> str:
+    """The function that rounds so: adding 1.5 * 2^13 times a power of two near x, and taking it away, leaves 11 bits of x."""
+    n = "" if lanes == 1 else str(lanes)
+    real, bits = vector("float", lanes), vector("uint", lanes)
+    return (f"static {real} to_half{n}({real} x) {{  // to the nearest half, ties to even, without an extension\n"
+            f"    const {bits} power = clamp(as_{bits}(x) & 0x7F800000u, ({bits})(0x38800000u), ({bits})(0x48000000u));  // from 2^-14\n"
+            f"    const {real} large = as_{real}(power + 0x06C00000u);\n"
+            f"    const {real} r = (x + large) - large;\n"
+            f"    return copysign(fabs(r) > 65504.0f ? ({real})(INFINITY) : r, x);\n}}\n")
 
 
 def strides(prefix: str, view: View, lanes: int) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from .access import STORAGE, At, address, compute_type, load, load_from, parameter, store, strides
+from .access import STORAGE, At, address, compute_type, load, load_from, narrowed, narrowing, parameter, store, strides
 from .ir import Step, TensorType
 from .kernel import Kernel, Pack, Read, Site, View
 from .layout import Layout
@@ -59,8 +59,9 @@ def source(site: Site, kernel: Kernel) -> Source:
     template = environment().get_template(f"{kernel.template}.cl.j2")
     text = template.render(
         **kernel.params, name="KERNEL_NAME", args=body.args, operand=body.operand, epilogue_args=body.epilogue_args, vector=body.vector,
-        load=body.load, store=body.store, epilogue=body.epilogue, map_body=body.map_body,
+        load=body.load, narrow=body.narrow, store=body.store, epilogue=body.epilogue, map_body=body.map_body,
     )
+    text = "".join(f"{narrowing(lanes)}\n" for lanes in sorted(body.narrowed)) + text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     name = f"{kernel.template}_{digest}"
     return Source(name, text.replace("KERNEL_NAME", name), body.bound)
@@ -94,6 +95,7 @@ class _Body:
                 extra.append(Read(name, view, view.storage))
             self.operands[value] = (name, view)
         self.extra = tuple(extra)
+        self.narrowed: set[int] = set()
 
     def _placed(self, view: View) -> View:
         if self.kernel.groups is not None:
@@ -134,7 +136,8 @@ class _Body:
             lines += strides(prefix, read.source, self.lanes)
         lines.append(f"#define LOAD_{prefix}(i) {load_from(name, '(i)', read.storage, 1)}")
         if self.lanes > 1:
-            lines.append(f"#define LOADV_{prefix}(i) {load_from(name, '(i)', read.storage, self.lanes)}")
+            aligned = isinstance(read.source, Pack) or read.source.layout.axis is not None
+            lines.append(f"#define LOADV_{prefix}(i) {load_from(name, '(i)', read.storage, self.lanes, aligned)}")
         return "\n".join(lines)
 
     def vector(self, lanes: int | None = None) -> str:
@@ -193,6 +196,7 @@ class _Body:
         else:
             results.append((value, self.own))
         for step in self.node.epilogue:
+            results[-1] = self._narrowed(lines, results[-1], at)
             results.append(self._step(lines, step, results, at))
         result = self._masked(lines, results[-1][0], at)
         lines += store(self.y, at, result)
@@ -212,6 +216,23 @@ class _Body:
         name = f"t{len(lines)}"
         lines.append(f"const {ctype} {name} = {text};")
         return name, result
+
+    def _narrowed(self, lines: list[str], result: Typed, at: At) -> Typed:
+        """A result that is float16 in the graph, rounded to that before the epilogue goes on with it."""
+        value, dtype = result
+        if dtype != np.float16:
+            return result
+        name = f"t{len(lines)}"
+        lines.append(f"const {compute_type(dtype, at.lanes)} {name} = {self.narrow(value, at.lanes, dtype)};")
+        return name, dtype
+
+    def narrow(self, value: str, lanes: int | None = None, dtype: np.dtype[Any] | None = None) -> str:
+        """The expression of a vector, rounded to half precision if it is float16 in the graph: if the op's own results are."""
+        if (dtype or self.own) != np.float16:
+            return value
+        lanes = self.lanes if lanes is None else lanes
+        self.narrowed.add(lanes)
+        return narrowed(value, lanes)
 
     def _operand(self, lines: list[str], value: str, at: At) -> Typed:
         dtype = self.site.graph.type(value).dtype

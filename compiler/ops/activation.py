@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..errors import Unsupported
-from .elementwise import Cast, Elementwise
+from .elementwise import FLOAT, Cast, Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
 from .lowbit import converted
 from .movement import Broadcast, Reshape
@@ -113,13 +113,21 @@ def onnx_elementwise(n: OnnxNode) -> str:
     if n.opset < 7 and n.attr("broadcast") and n.attr("axis") is not None:
         after = len(n.shape(0)) - normal_axis(n.attr("axis"), len(n.shape(0))) - len(n.shape(1))
         inputs[1] = n.emit(Reshape((*n.shape(1), *[1] * after)), inputs[1])
-    return n.emit(Elementwise(fn), *inputs)
+    return _of_reals(n, Elementwise(fn), *inputs)
 
 
 @onnx_op(*ONNX_DEFAULTS)
 def onnx_parametrised(n: OnnxNode) -> str:
     fn, defaults = ONNX_DEFAULTS[n.op]
-    return n.emit(Elementwise(fn, tuple(float(n.attr(k, v)) for k, v in defaults)), n.input(0))
+    return _of_reals(n, Elementwise(fn, tuple(float(n.attr(k, v)) for k, v in defaults)), n.input(0))
+
+
+def _of_reals(n: SourceNode, op: Elementwise, *inputs: str) -> str:
+    """An operation of reals; the standard gives integers to some, whose results are cut towards zero."""
+    dtype = n.type(inputs[0]).dtype
+    if dtype.kind not in "iu" or n.op not in ("Erf", "Shrink"):
+        return n.emit(op, *inputs)
+    return n.emit(Cast(dtype), n.emit(op, *(n.emit(Cast(FLOAT), v) for v in inputs)))
 
 
 @onnx_op("Gelu")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -11,8 +11,9 @@ import numpy as np
 
 from ..errors import GraphError, Unsupported
 from ..ir import TensorType
-from .elementwise import Cast
+from .elementwise import Cast, Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
+from .lowbit import FLOATS, INTEGERS, Decode, Encode, converted, stored_as, width_of
 from .op import Op, Perm
 
 if TYPE_CHECKING:
@@ -123,9 +124,19 @@ def onnx_bit_cast(n: OnnxNode) -> str:
     import onnx
 
     dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(n.attr("to")))
-    if dtype.itemsize != n.type(0).dtype.itemsize:
-        raise Unsupported(f"the bits of {n.type(0)} as {dtype.name}; a type of the same width would be accepted")
-    return bit_cast(n, dtype)
+    given, width = n.elements[0] or n.type(0).dtype.name, width_of(dtype.name)
+    if width_of(given) != width:
+        raise Unsupported(f"the bits of {given} as {dtype.name}; a type of the same width would be accepted")
+    if given in FLOATS:
+        n = replace(n, inputs=(n.emit(Encode(given), n.input(0)),))
+    if n.element in INTEGERS:
+        return converted(n, n.input(0), n.element)
+    if n.element not in FLOATS:
+        return bit_cast(n, dtype)
+    bits = bit_cast(n, stored_as(n.element))
+    if given in INTEGERS:
+        bits = n.emit(Elementwise("bitwise_and"), bits, n.scalar((1 << width) - 1, bits))
+    return n.emit(Decode(n.element), bits)
 
 
 @tflite_op("BITCAST")

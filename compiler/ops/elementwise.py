@@ -162,7 +162,8 @@ TABLE: dict[str, Row] = {
     "gelu_tanh": Row("{0} / (1.0f + exp(-1.5957691216057308f * ({0} + 0.044715f * {0} * {0} * {0})))", _gelu_tanh),
     "shrink": Row("({0} < -{p0} ? {0} + {p1} : ({0} > {p0} ? {0} - {p1} : ({T})(0.0f)))",
                   lambda x, lam, bias: np.where(x < -lam, x + bias, np.where(x > lam, x - bias, 0))),
-    "prelu": Row("({0} < 0.0f ? {1} * {0} : {0})", lambda x, slope: np.where(x < 0, slope * x, x), 2),
+    "prelu": Row("({0} < 0.0f ? {1} * {0} : {0})", lambda x, slope: np.where(x < 0, slope * x, x), 2, kinds="fiu",
+                 integer="({0} < 0 ? {1} * {0} : {0})", unsigned="{0}"),
     # functions
     "identity": Row("{0}", lambda x: x, kinds="fiub"),
     "neg": Row("-{0}", np.negative, kinds="fiu"),

@@ -79,6 +79,13 @@ def stored_as(element: str) -> np.dtype[Any]:
     return np.dtype(np.uint16 if element in FORMATS and FORMATS[element].bits > 8 else np.uint8)
 
 
+def width_of(name: str) -> int:
+    """The bits of a number of any type, numpy's or not."""
+    if name in INTEGERS:
+        return int(name[-1])
+    return FORMATS[name].bits if name in FORMATS else 8 if name == E8M0 else 8 * np.dtype(name).itemsize
+
+
 @dataclass(frozen=True)
 class Decode(Op):
     """The float32 that bits stand for."""

@@ -13,7 +13,7 @@ from ..errors import GraphError, Unsupported
 from ..ir import TensorType
 from .activation import activate
 from .conv import biased
-from .elementwise import Elementwise
+from .elementwise import FLOAT, Cast, Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
 from .movement import Reshape, Transpose
 from .op import Op
@@ -139,16 +139,17 @@ def product(n: SourceNode, a: str, b: str) -> str:
 
 @onnx_op("Gemm")
 def onnx_gemm(n: OnnxNode) -> str:
-    """alpha * a b + beta * c, with a and b transposed as asked."""
-    a, b, c = n.input(0), n.input(1), n.input(2)
+    """alpha * a b + beta * c, with a and b transposed as asked; of integers with fractional factors the sum is cut towards zero."""
+    a, b, c, dtype = n.input(0), n.input(1), n.input(2), n.type(0).dtype
     y = n.emit(MatMul(), _turned(n, a) if n.attr("transA", 0) else a, _turned(n, b) if n.attr("transB", 0) else b)
     alpha, beta = float(n.attr("alpha", 1.0)), float(n.attr("beta", 1.0))
+    if dtype.kind != "f" and not (alpha.is_integer() and beta.is_integer()):
+        y, c = (n.emit(Cast(FLOAT), v) if v else v for v in (y, c))
     if alpha != 1:
         y = n.emit(Elementwise("mul"), y, n.scalar(alpha, y))
-    if not c or beta == 0:
-        return y
-    scaled = n.emit(Elementwise("mul"), c, n.scalar(beta, c)) if beta != 1 else c
-    return n.emit(Elementwise("add"), y, scaled)
+    if c and beta:
+        y = n.emit(Elementwise("add"), y, n.emit(Elementwise("mul"), c, n.scalar(beta, c)) if beta != 1 else c)
+    return y if n.type(y).dtype == dtype else n.emit(Cast(dtype), y)
 
 
 def _turned(n: SourceNode, value: str) -> str:

@@ -119,20 +119,21 @@ def onnx_group_norm(n: OnnxNode) -> str:
 
 @onnx_op("LayerNormalization")
 def onnx_layer_norm(n: OnnxNode) -> tuple[str, ...]:
-    """Outputs: the result, the mean and the inverse deviation."""
+    """Outputs: the result, and as float32 the mean and the inverse deviation."""
     x, dtype = _stash(n), n.type(0).dtype
     mean, variance = _moments(n, x, _axes_from(n))
     inverse = _inverse_root(n, variance, float(n.attr("epsilon", 1e-5)))
     y = _call(n, "mul", _cast(n, _call(n, "mul", _call(n, "sub", x, mean), inverse), dtype), n.input(1))
-    return _call(n, "add", y, n.input(2)) if n.input(2) else y, mean, inverse
+    return _call(n, "add", y, n.input(2)) if n.input(2) else y, *(_cast(n, v, np.dtype(np.float32)) for v in (mean, inverse))
 
 
 @onnx_op("RMSNormalization")
 def onnx_rms_norm(n: OnnxNode) -> str:
-    x, dtype = _stash(n), n.type(0).dtype
+    """The result has the type of the scale."""
+    x = _stash(n)
     squares = reduced(n, "mean", _call(n, "square", x), _axes_from(n), keepdims=True)
     y = _call(n, "mul", x, _inverse_root(n, squares, float(n.attr("epsilon", 1e-5))))
-    return _call(n, "mul", _cast(n, y, dtype), n.input(1))
+    return _call(n, "mul", _cast(n, y, n.type(1).dtype), n.input(1))
 
 
 def _axes_from(n: OnnxNode) -> range:

@@ -60,12 +60,12 @@ def _spread(n: OnnxNode, value: str, shape: tuple[int, ...], axis: int, block: i
 
 
 def _real(n: OnnxNode, x: str, scale: str, zero: str) -> str:
-    """(x - zero) * scale as float32; operands broadcast, and the zero point may be absent."""
+    """(x - zero) * scale as float32; operands broadcast, and zero point and scale may be absent."""
     if zero and n.type(x).dtype.itemsize >= 4:
         x = _call(n, "sub", x, _cast(n, zero, n.type(x).dtype))
     elif zero:
         x = _call(n, "sub", _cast(n, x, FLOAT), _cast(n, zero, FLOAT))
-    return _call(n, "mul", _cast(n, x, FLOAT), _cast(n, scale, FLOAT))
+    return _call(n, "mul", _cast(n, x, FLOAT), _cast(n, scale, FLOAT)) if scale else _cast(n, x, FLOAT)
 
 
 def _stored(n: OnnxNode, x: str, zero: str, dtype: np.dtype, element: str = "", saturate: bool = True) -> str:
@@ -233,14 +233,18 @@ def onnx_matmul_integer(n: OnnxNode) -> str:
 
 @onnx_op("QLinearMatMul")
 def onnx_qlinear_matmul(n: OnnxNode) -> str:
-    """The product of the scales of a and b over that of y is computed in their type."""
+    """The product of the scales of a and b over that of y is computed in their type. Floats of 8 bits have zero points of zero."""
     a, a_scale, a_zero, b, b_scale, b_zero, y_scale, y_zero = (n.input(k) for k in range(8))
-    y = _multiplied(n, _shifted(n, a, _matrix(n, a_zero, a, -2)), _shifted(n, b, _matrix(n, b_zero, b, -1)))
+    if n.elements[0] or n.elements[3]:
+        a, b = (_real(n, v, "", _matrix(n, zero, v, axis)) for v, zero, axis in ((a, a_zero, -2), (b, b_zero, -1)))
+        y = product(n, a, b)
+    else:
+        y = _multiplied(n, _shifted(n, a, _matrix(n, a_zero, a, -2)), _shifted(n, b, _matrix(n, b_zero, b, -1)))
     narrow = n.elements[1] or n.type(a_scale).dtype.name
     scales = [_cast(n, _matrix(n, v, of, axis), FLOAT) for v, of, axis in ((a_scale, a, -2), (b_scale, b, -1), (y_scale, y, -2))]
     factor = _narrow(n, _call(n, "mul", *scales[:2]), narrow)
     factor = _narrow(n, _call(n, "div", factor, scales[2]), narrow)
-    return _stored(n, _call(n, "mul", _cast(n, y, FLOAT), factor), _matrix(n, y_zero, y, -2), n.type(y_zero or 0).dtype)
+    return _stored(n, _call(n, "mul", _cast(n, y, FLOAT), factor), _matrix(n, y_zero, y, -2), n.type(y_zero or 0).dtype, n.element)
 
 
 @onnx_op(f"{MICROSOFT}MatMulIntegerToFloat")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from ..errors import GraphError, Unsupported
+from ..errors import GraphError
 from ..ir import TensorType
 from .elementwise import Cast, Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
@@ -122,15 +122,16 @@ def onnx_reduce_norm(n: OnnxNode) -> str:
 @onnx_op("ReduceLogSumExp")
 def onnx_reduce_log_sum_exp(n: OnnxNode) -> str:
     """log(sum(exp(x - max))) + max, which does not overflow; an infinite maximum counts as the largest number."""
-    x, axes, keepdims = n.input(0), _axes(n), bool(n.attr("keepdims", 1))
-    if n.type(x).dtype.kind != "f":
-        raise Unsupported(f"of {n.type(x)}; floats would be accepted")
+    x, axes, keepdims, dtype = n.input(0), _axes(n), bool(n.attr("keepdims", 1)), n.type(0).dtype
+    if dtype.kind != "f":
+        x = n.emit(Cast(np.dtype(np.float32)), x)
     limit = float(np.finfo(n.type(x).dtype).max)
     finite = Elementwise("clip", (-limit, limit))
     top = n.emit(finite, reduced(n, "max", x, axes, True))
     powers = n.emit(Elementwise("exp"), n.emit(Elementwise("sub"), x, top))
     total = n.emit(Elementwise("log"), reduced(n, "sum", powers, axes, keepdims))
-    return n.emit(Elementwise("add"), total, top if keepdims else n.emit(finite, reduced(n, "max", x, axes, False)))
+    y = n.emit(Elementwise("add"), total, top if keepdims else n.emit(finite, reduced(n, "max", x, axes, False)))
+    return y if dtype.kind == "f" else n.emit(Cast(dtype), y)
 
 
 TFLITE_KINDS: dict[str, Kind] = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "max", "REDUCE_MIN": "min", "REDUCE_PROD": "prod",

@@ -108,6 +108,21 @@ def onnx_pad(n: OnnxNode) -> str:
     return n.emit(Pad(tuple(pads), PAD_MODES[mode], value), n.input(0))
 
 
+@onnx_op("CenterCropPad")
+def onnx_center_crop_pad(n: OnnxNode) -> str:
+    """What is odd is cut off, or added, at the end."""
+    x, shape, rank = n.input(0), n.integers(1, "shape"), len(n.shape(0))
+    axes = axes_of(n.attr("axes") or range(rank), rank)
+    for axis, wanted in zip(axes, shape, strict=True):
+        given = n.shape(x)[axis]
+        if wanted < given:
+            x = cut(n, x, {axis: ((given - wanted) // 2, wanted, 1)})
+        elif wanted > given:
+            before = (wanted - given) // 2
+            x = n.emit(Pad(tuple((before, wanted - given - before) if d == axis else (0, 0) for d in range(rank))), x)
+    return x
+
+
 @onnx_op("Expand")
 def onnx_expand(n: OnnxNode) -> str:
     shape = np.broadcast_shapes(n.shape(0), n.integers(1, "shape"))

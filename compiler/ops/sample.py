@@ -138,7 +138,7 @@ def onnx_grid_sample(n: OnnxNode) -> str:
     for what, value, accepted in (("mode", mode, TAPS), ("padding_mode", padding, PADDINGS[:3])):
         if value not in accepted:
             raise Unsupported(f"{what} {value}; one of {', '.join(accepted)} would be accepted")
-    x, grid = n.input(0), n.input(1)
+    x, grid = n.input(0), _places(n, n.input(1))
     dtype, axes = n.type(x).dtype, len(n.shape(x)) - 2
     if n.shape(grid)[-1] != axes:
         raise Unsupported(f"grid {n.type(grid)} for {n.type(x)}; one of {axes} coordinates would be accepted")
@@ -153,6 +153,11 @@ def onnx_grid_sample(n: OnnxNode) -> str:
     op = Sample(cast(Mode, mode), cast(Padding, padding), corners, reverse=True)
     y = channels_second(n, n.emit(op, channels_last(n, image), at))
     return y if dtype.kind == "f" else n.emit(Cast(dtype), y)
+
+
+def _places(n: OnnxNode, value: str) -> str:
+    """Coordinates: float16, which tells only 2048 places apart, becomes float32."""
+    return n.emit(Cast(np.dtype(np.float32)), value) if n.type(value).dtype == np.float16 else value
 
 
 @onnx_op("AffineGrid")
@@ -214,11 +219,11 @@ def onnx_deform_conv(n: OnnxNode) -> str:
     if not fits or o % groups or c % apart:
         raise Unsupported(f"{n.type(x)} with offsets {n.type(offset)} in {apart} groups does not fit weights {n.type(w)} in {groups}")
     images = n.emit(Reshape((batch * apart, c // apart, *spatial)), x)
-    moved = n.emit(Transpose((0, 3, 1, 2)), n.emit(Reshape((batch * apart, taps, axes, points)), offset))
+    moved = n.emit(Transpose((0, 3, 1, 2)), n.emit(Reshape((batch * apart, taps, axes, points)), _places(n, offset)))
     start = np.stack(np.meshgrid(*(np.arange(e) * s - p[0] for e, s, p in zip(steps, stride, pads)), indexing="ij"), -1)
     reach = np.stack(np.meshgrid(*(np.arange(k) * d for k, d in zip(kernel, dilation)), indexing="ij"), -1)
     taken = start.reshape(points, 1, axes) + reach.reshape(1, taps, axes)
-    at = n.emit(Elementwise("add"), moved, n.add_constant(taken[None].astype(n.type(offset).dtype)))
+    at = n.emit(Elementwise("add"), moved, n.add_constant(taken[None].astype(n.type(moved).dtype)))
     seen = n.emit(Sample(), channels_last(n, images), at)
     if mask:
         weights = n.emit(Transpose((0, 2, 1)), n.emit(Reshape((batch * apart, taps, points)), mask))

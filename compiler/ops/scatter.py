@@ -105,7 +105,8 @@ def _updated(x: TensorType, index: TensorType, updates: TensorType, shape: Shape
         raise GraphError(f"indices of type {index.dtype}")
     if x.dtype != updates.dtype or np.broadcast_shapes(x.shape, shape) != shape:
         raise GraphError(f"{updates} does not update {x} of shape {shape}")
-    if reduction not in get_args(Reduction) or (reduction != "none" and x.dtype.kind not in "fiu"):
+    kinds = {"none": "fiub", "max": "fiub", "min": "fiub"}.get(reduction, "fiu")
+    if reduction not in get_args(Reduction) or x.dtype.kind not in kinds:
         raise GraphError(f"reduction {reduction} of {x.dtype}; {', '.join(get_args(Reduction))} of numbers would be accepted")
     return TensorType(shape, x.dtype)
 
@@ -189,12 +190,19 @@ def _gathered(n: SourceNode, op: ScatterElements | ScatterND, x: str, places: np
 def onnx_scatter_elements(n: OnnxNode) -> str:
     shape = n.shape(0)
     (axis,) = axes_of([n.attr("axis", 0)], len(shape))
-    return scatter(n, ScatterElements(shape, axis, n.attr("reduction", "none")), *n.inputs)
+    return scatter(n, ScatterElements(shape, axis, _reduction(n)), *n.inputs)
 
 
 @onnx_op("ScatterND")
 def onnx_scatter_nd(n: OnnxNode) -> str:
-    return scatter(n, ScatterND(n.shape(0), n.attr("reduction", "none")), *n.inputs)
+    return scatter(n, ScatterND(n.shape(0), _reduction(n)), *n.inputs)
+
+
+def _reduction(n: OnnxNode) -> Reduction:
+    """A sum of truth values is their maximum, a product their minimum."""
+    reduction = n.attr("reduction", "none")
+    truth: dict[str, Reduction] = {"add": "max", "mul": "min"} if n.type(0).dtype == np.bool_ else {}
+    return truth.get(reduction, reduction)
 
 
 @tflite_op("SCATTER_ND")

@@ -25,7 +25,10 @@ WORK = 12
 
 @dataclass(frozen=True)
 class Softmax(Op):
-    """exp(x - max) / sum of exp(x - max) along an axis; with `log` its logarithm, x - max - log(sum)."""
+    """exp(x - max) / sum of exp(x - max) along an axis; with `log` its logarithm, x - max - log(sum).
+
+    Of float16 each step is rounded to that, as the operators are by which the ONNX standard defines it.
+    """
 
     axis: int
     log: bool = False
@@ -45,9 +48,11 @@ class Softmax(Op):
         assert x is not None
         if not x.size:
             return (x,)
-        shifted = x.astype(np.float64) - x.max(self.axis, keepdims=True)
-        total = np.exp(shifted).sum(self.axis, keepdims=True)
-        return ((shifted - np.log(total) if self.log else np.exp(shifted) / total).astype(x.dtype),)
+        steps = np.float16 if x.dtype == np.float16 else np.float64
+        shifted = (x.astype(np.float64) - x.max(self.axis, keepdims=True)).astype(steps)
+        powers = np.exp(shifted)
+        total = powers.sum(self.axis, keepdims=True, dtype=np.float64).astype(steps)
+        return ((shifted - np.log(total) if self.log else powers / total).astype(x.dtype),)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         """Along the last axis a vector holds neighbours of one row of the axis, along another one those of several rows."""
@@ -66,7 +71,8 @@ class Softmax(Op):
         step = lanes if inside else 1
         kernels = []
         for group in share_groups(target, grid[0] * grid[1], ceil(extent / step)):
-            params = {"V": lanes, "EXTENT": extent, "STEP": step, "WG": group, "log": self.log, "index": index}
+            params = {"V": lanes, "EXTENT": extent, "STEP": step, "WG": group, "log": self.log, "index": index,
+                      "narrowed": site.input(0).type.dtype == np.float16}
             cost = share_cost(target, site.moved(), WORK * ceil(extent / step), grid[0] * grid[1], group)
             kernels.append(Kernel("softmax", params, (site.read("x", 0),), (grid[0] * group, grid[1]), (group, 1) if group > 1 else None,
                                   lanes, 5 * y.type.size, site.moved(), cost))

@@ -162,6 +162,20 @@ def test_qlinear_matmul(tmp_path: Path) -> None:
     check(tmp_path, "QLinearMatMul", [a, *one(0.01, 128), b, scales(9), np.zeros(9, np.int8), *one(0.9, 77)], (3, 4, 5))
 
 
+@pytest.mark.parametrize("dtype", [ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2])
+def test_qlinear_matmul_of_floats(dtype: Any) -> None:
+    """Of 8 bits, of which neither ONNX Runtime nor the standard's reference has a product."""
+    a, b, zero = RNG.normal(0, 3, (7, 40)).astype(dtype), RNG.normal(0, 3, (40, 9)).astype(dtype), np.zeros((), dtype)
+    fed = {"a": a, "sa": F32(0.5), "za": zero, "b": b, "sb": F32(2.0), "zb": zero, "sy": F32(4.0), "zy": zero}
+    arrays = {name: np.asarray(array) for name, array in fed.items()}
+    node = helper.make_node("QLinearMatMul", [*fed], ["y"])
+    model = onnx_model([node], {k: (v.dtype, v.shape) for k, v in arrays.items()}, ["y"], {}, 21)
+    model.graph.output[0].ClearField("type")
+    (y,) = onnx_backend.run_model(model, arrays)
+    expected = (a.astype(np.float64) @ b.astype(np.float64) / 4).astype(F32).astype(dtype)
+    np.testing.assert_array_equal(y.view(np.uint8), expected.view(np.uint8))
+
+
 BIAS = RNG.integers(-99, 99, 5, np.int32)
 
 

@@ -2,6 +2,7 @@
 // x, y: any strided layout. Along the last axis a vector holds V elements of one row of the axis, those past its end -INFINITY;
 // along another axis it holds one element of V neighbouring rows.
 // WG work-items compute one row, or V rows, in three passes over x; they combine their parts through local memory.
+// What is float16 in the graph is rounded to that after every step, as the operators that define a softmax would round it.
 #define V 4  // elements of a vector
 #define EXTENT 17  // elements of a row
 #define STEP 4  // of which a vector holds so many: V or 1
@@ -32,7 +33,7 @@
 #define SHARE(row, COMBINE)
 #endif
 
-__kernel void softmax_6697ff27(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__kernel void softmax_a7dd09db(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int cb = get_global_id(0) / WG, lid = get_global_id(0) % WG, row = get_global_id(1);
     TV most = -INFINITY;
     for (int i = lid * STEP; i < EXTENT; i += WG * STEP)
