@@ -114,7 +114,7 @@ class _Reader:
         return importing.TfliteNode(
             self.graph, name, o.op, position, tuple(self.value(k) for k in o.inputs),
             tuple(self.prefix + tensors[k].name for k in o.outputs), version=o.version, options=o.options, inline=_Inline(self, name),
-            assign=lambda k, value: self._assign(name, o.inputs[k], value), variables=self.variables,
+            assign=lambda k, value: self._assign(name, o, k, value), variables=self.variables,
             results=tuple(self.grids.type(k) for k in o.outputs), custom=o.custom,
         )
 
@@ -137,11 +137,11 @@ class _Reader:
         self.values[k] = self.states[k] = value = self.graph.add_state(self.prefix + tensor.name, initial)
         return value
 
-    def _assign(self, name: str, k: int, value: str) -> None:
-        """Gives a variable tensor another value; one that is an ordinary tensor keeps its own."""
-        if k in self.states:
+    def _assign(self, name: str, operator: Operator, index: int, value: str) -> None:
+        """Gives a variable tensor, an operand of an operator, another value; one that is an ordinary tensor keeps its own."""
+        if (k := operator.inputs[index]) in self.states:
             tensor = self.subgraph.tensors[k]
-            if tensor.quantized:
+            if tensor.quantized and not self.grids.is_integer(operator):
                 value = self.grids.round(importing.SourceNode(self.graph, name, "", 0, (value,), (tensor.name,)), value, tensor)
             self.values[k] = value
             self.graph.set_state(self.states[k], value)
