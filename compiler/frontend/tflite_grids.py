@@ -18,7 +18,7 @@ from ..ops.elementwise import Elementwise
 from ..ops.importing import QUANTIZED, TFLITE, QuantizedNode, Result, SourceNode, TfliteNode
 from ..ops.quantized import Grid, decoded, encoded
 from .tflite_file import Operator, Subgraph, Tensor
-from .tflite_hybrid import hybrid
+from .tflite_hybrid import grid_of_floats, hybrid
 
 BITS = {"INT4": 4, "INT8": 8, "UINT8": 8, "INT16": 16}
 """Of each type that stands for reals."""
@@ -123,7 +123,7 @@ class Grids:
         inputs = [self._real(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]
         self._decode_bias(n, o, inputs)
         self._decode_gates(n, o, inputs)
-        return replace(n, inputs=tuple(inputs))
+        return replace(n, inputs=tuple(inputs), grid_of_floats=grid_of_floats(o, self.tensors))
 
     def given(self, o: Operator, results: tuple[str, ...], n: TfliteNode) -> tuple[str, ...]:
         """The values of the tensors that are an operator's results."""

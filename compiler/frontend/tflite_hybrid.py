@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from math import prod
+from typing import Literal
 
 import numpy as np
 
@@ -21,6 +22,10 @@ from ..ops.movement import Reshape
 from ..ops.quantized_tflite import PRODUCTS
 from .tflite_file import Operator, Tensor
 
+RECURRENT = {"BIDIRECTIONAL_SEQUENCE_LSTM": 2, "BIDIRECTIONAL_SEQUENCE_RNN": 1, "LSTM": 2, "RNN": 1, "SVDF": 1,
+             "UNIDIRECTIONAL_SEQUENCE_LSTM": 2, "UNIDIRECTIONAL_SEQUENCE_RNN": 1}  # fmt: skip
+"""Which operand holds weights, in every form of a recurrent operator."""
+
 
 def hybrid(o: Operator, tensors: Sequence[Tensor]) -> TfliteImporter | None:
     """The importer of an operator that has a hybrid kernel for its data and weights, as values: floats, and steps; None for others."""
@@ -30,6 +35,14 @@ def hybrid(o: Operator, tensors: Sequence[Tensor]) -> TfliteImporter | None:
     if data.kind != "FLOAT32" or weights.kind not in ("INT8", "INT4") or weights.quantization is None:
         return None
     return partial(_products, weights.quantization.scale)
+
+
+def grid_of_floats(o: Operator, tensors: Sequence[Tensor]) -> Grid | Literal[""]:
+    """To what grid a recurrent operator rounds floats, its inputs and its states, before they meet its weights; "" for none."""
+    weights = RECURRENT.get(o.op, len(o.inputs))
+    if weights >= len(o.inputs) or tensors[o.inputs[0]].kind != "FLOAT32" or tensors[o.inputs[weights]].kind != "INT8":
+        return ""
+    return "asymmetric" if o.options.asymmetric_quantize_inputs else "symmetric"
 
 
 def _products(scale: np.ndarray, n: TfliteNode) -> str:

@@ -118,6 +118,20 @@ class Counts:
         return replace(self, low=low, high=high)
 
 
+def rounded_rows(x: np.ndarray, grid: Grid) -> np.ndarray:
+    """The reals of the nearest points of a grid for each row of float32, the last axis."""
+    low, high = x.min(-1, keepdims=True), x.max(-1, keepdims=True)
+    with np.errstate(all="ignore"):
+        counts = TABLE[f"{grid}_counts"].numpy(x, low, high)
+        return np.asarray(TABLE[f"{grid}_reals"].numpy(counts, np.float32(1), low, high))
+
+
+def rounded(n: SourceNode, x: str, axes: Sequence[int], grid: Grid) -> str:
+    """The reals of the nearest points of a grid for all elements along `axes`."""
+    counts = counted(n, x, axes, grid)
+    return counts.reals(n, counts.value, np.array([1]))
+
+
 def counted(n: SourceNode, x: str, axes: Sequence[int], grid: Grid) -> Counts:
     """Data in counts, with one grid for all elements along `axes`."""
     low, high = (n.emit(Reduce(kind, tuple(axes), keepdims=True), x) for kind in ("min", "max"))

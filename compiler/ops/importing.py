@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
 
@@ -138,6 +138,7 @@ class TfliteNode(SourceNode):
         inline: imports a subgraph, by its number, on operands, in the place of this node; gives its results, or raises `Refused`.
         assign: gives a variable tensor, operand k, another value.
         variables: those of the model.
+        grid_of_floats: where floats meet integer weights, to what grid of 8 bits LiteRT rounds them at run time; else "".
     """
 
     version: int
@@ -147,6 +148,7 @@ class TfliteNode(SourceNode):
     variables: Variables
     results: tuple[TensorType, ...] = ()
     custom: Any = None
+    grid_of_floats: Literal["", "symmetric", "asymmetric"] = ""
 
 
 @dataclass

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..errors import GraphError
 from ..ir import TensorType
+from .dynamic_quantization import Grid, RunTimeGrid, rounded_rows
 from .elementwise import Elementwise, literal
 from .op import Op
 
@@ -43,6 +44,7 @@ class Recurrence(Op):
         reverse: from the last step to the first.
         clip: of what goes into activations; cell_clip: of c; projection_clip: of the projected h. 0: none.
         coupled: the gate of an lstm that is 1 - the other.
+        grid: on which h lies before it meets weights, and what is projected; "" for none. Not of a gru, nor with lengths.
     """
 
     cell: Literal["lstm", "gru", "rnn"]
@@ -53,6 +55,7 @@ class Recurrence(Op):
     cell_clip: float = 0.0
     projection_clip: float = 0.0
     coupled: Literal["", "input", "forget"] = ""
+    grid: Grid | Literal[""] = ""
     layout: ClassVar[Literal["linear"]] = "linear"
 
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
@@ -60,6 +63,8 @@ class Recurrence(Op):
         z, h0 = t["z"], t["h0"]
         if z.rank != 3 or h0.rank != 2 or z.shape[2] % GATES[self.cell] or any(v.dtype != z.dtype for k, v in t.items() if k != "lengths"):
             raise GraphError(f"a recurrent layer of {z} with states {h0}")
+        if self.grid and (self.cell == "gru" or "lengths" in t):
+            raise GraphError(f"a {self.cell} whose state lies on a grid; an lstm or rnn without lengths would be accepted")
         steps, batch, width = z.shape
         units, state = width // GATES[self.cell], h0.shape[1]
         shapes = {"r": (state, width), "h0": (batch, state), "c0": (batch, units), "lengths": (batch,), "peepholes": (3, units),
@@ -90,6 +95,7 @@ class Recurrence(Op):
             with np.errstate(all="ignore"):
                 return np.asarray(self.activations[k].row.numpy(_clip(x, self.clip), *self.activations[k].params))
 
+        h = self._on_grid(h)
         gates = np.split(z + h @ a["r"], GATES[self.cell], axis=1)
         if "scale" in a:
             scales, shifts = (np.split(a[k], GATES[self.cell]) for k in ("scale", "shift"))
@@ -110,17 +116,23 @@ class Recurrence(Op):
         with np.errstate(all="ignore"):
             h = act(0, gates[3] + peep[2] * c) * self.activations[2].row.numpy(c, *self.activations[2].params)
         if "projection" in a:
-            h = _clip(h @ a["projection"] + a.get("projection_bias", 0.0), self.projection_clip)
+            h = _clip(self._on_grid(h) @ a["projection"] + a.get("projection_bias", 0.0), self.projection_clip)
         return h, c
+
+    def _on_grid(self, h: np.ndarray) -> np.ndarray:
+        return rounded_rows(h.astype(np.float32), self.grid).astype(h.dtype) if self.grid else h
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from ..access import compute_type
 
         dtype = site.input(0).type.dtype
-        forms = {f"ACT{k}": act.expression(("x",), dtype, compute_type(dtype)) for k, act in enumerate(self.activations)}
+        ctype = compute_type(dtype)
+        forms = {f"ACT{k}": act.expression(("x",), dtype, ctype) for k, act in enumerate(self.activations)}
         clips = {name: literal(limit, dtype) if limit else "" for name, limit in
                  (("CLIP", self.clip), ("CELL_CLIP", self.cell_clip), ("PROJECTION_CLIP", self.projection_clip))}
         params = {**clips, "cell": self.cell, "has": self.operands, "reverse": self.reverse, "coupled": self.coupled, "forms": forms}
+        for name, operands in (("counts", ("x", "low", "high")), ("reals", ("count", "1.0f", "low", "high"))):
+            params[name] = RunTimeGrid(f"{self.grid}_{name}").expression(operands, dtype, ctype) if self.grid else ""
         return [walking(site, "recurrent", GATES[self.cell], params)]
 
 

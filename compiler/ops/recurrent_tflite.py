@@ -9,6 +9,7 @@ import numpy as np
 
 from ..errors import Unsupported
 from .activation import FUSED, activate
+from .dynamic_quantization import rounded
 from .elementwise import Elementwise
 from .importing import TfliteNode, tflite_op
 from .matmul import MatMul
@@ -70,6 +71,7 @@ def tflite_svdf(n: TfliteNode) -> str:
     """
     x, features, times, bias = n.input(0), n.input(1), n.input(2), n.input(3)
     batch, (count, memory), rank = n.shape(x)[0], n.shape(times), n.options.rank
+    x = rounded(n, x, [1], n.grid_of_floats) if n.grid_of_floats else x
     feature = n.emit(MatMul(), x, n.emit(Transpose((1, 0)), features))
     state = n.emit(Reshape((batch, count, memory)), n.input(4))
     kept = n.emit(Slice((0, 0, 1), (batch, count, memory - 1), (1, 1, 1)), state)
@@ -111,7 +113,9 @@ def _activation(n: TfliteNode) -> Elementwise:
 def input_products(n: TfliteNode, x: str, weights: Sequence[str]) -> str:
     """[time, batch, gates * units]: of every step, with the weights [units, inputs] of each gate."""
     steps, batch, width = n.shape(x)
-    z = n.emit(MatMul(), n.emit(Reshape((steps * batch, width)), x), side_by_side(n, weights))
+    rows = n.emit(Reshape((steps * batch, width)), x)
+    rows = rounded(n, rows, [1], n.grid_of_floats) if n.grid_of_floats else rows
+    z = n.emit(MatMul(), rows, side_by_side(n, weights))
     return n.emit(Reshape((steps, batch, n.shape(z)[1])), z)
 
 
@@ -128,7 +132,7 @@ def _rnn(n: TfliteNode, x: str, weights: tuple[int, int, int], state: int, *, mo
     z = n.emit(Elementwise("add"), input_products(n, x, [w]), bias)
     if more:
         z = n.emit(Elementwise("add"), z, input_products(n, more, [n.input(more_weights)]))
-    op = Recurrence("rnn", ("z", "r", "h0"), (_activation(n),), reverse)
+    op = Recurrence("rnn", ("z", "r", "h0"), (_activation(n),), reverse, grid=n.grid_of_floats)
     flat = n.emit(op, z, n.emit(Transpose((1, 0)), r), n.input(state))
     y, h = parts(n, flat, [n.shape(z), n.shape(state)])
     n.assign(state, h)
@@ -173,7 +177,7 @@ def _lstm(n: TfliteNode, x: str, operands: Sequence[int], states: tuple[int, int
     act, o = _activation(n), n.options
     names = tuple(name for name in OPERANDS if name in tensors)
     op = Recurrence("lstm", names, (Elementwise("sigmoid"), act, act), reverse, cell_clip=o.cell_clip,
-                    projection_clip=o.proj_clip if projection else 0.0, coupled=coupled)
+                    projection_clip=o.proj_clip if projection else 0.0, coupled=coupled, grid=n.grid_of_floats)
     flat = n.emit(op, *(tensors[name] for name in names))
     h0, c0 = n.shape(states[0]), n.shape(states[1])
     y, h, c = parts(n, flat, [(n.shape(z)[0], *h0), h0, c0])

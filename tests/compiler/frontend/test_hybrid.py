@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from planish.compiler import passes
+from planish.compiler import compile_model, passes
 from planish.compiler.frontend import load
 from planish.compiler.lower import lower
+from planish.runtime import Session
+from planish.runtime.devices import find
+from tests.compiler.ops.test_recurrent_tflite import runs
 from tests.harness import CPU, execute
-from tests.oracles import evaluated, litert, write
+from tests.oracles import evaluated, litert, same, write
 from tests.tflite_writer import Quantization, TfliteWriter
 
 RNG = np.random.default_rng(0)
@@ -106,3 +109,56 @@ def test_on_the_device(tmp_path: Path, kernel: int) -> None:
     assert len(schedule.launches) == 4
     (actual,) = execute(schedule, CPU, {graph.inputs[0]: x}).values()
     np.testing.assert_array_equal(actual, litert(path, [x])[0])
+
+
+def recurrent(op: str, asymmetric: bool, projection: bool = False) -> tuple[TfliteWriter, tuple[int, ...]]:
+    """A layer of floats with weights of eight bits: 3 sequences of 4 steps, where the operator takes so many."""
+    m, (batch, steps, inputs, units) = TfliteWriter(), (3, 4, 16, 24)
+    state = 20 if projection else units
+
+    def weights(*shape: int) -> int:
+        return m.constant(RNG.integers(-127, 128, shape).astype(np.int8), "int8", Quantization([float(RNG.uniform(1e-3, 4e-3))], [0]))
+
+    def floats(*shape: int) -> int:
+        return m.constant((0.3 * RNG.standard_normal(shape)).astype(np.float32))
+
+    shape = (batch, inputs) if op in ("LSTM", "RNN", "SVDF") else (batch, steps, inputs)
+    x, options = m.input("x", shape, "float32"), {"fused_activation_function": "TANH", "asymmetric_quantize_inputs": asymmetric}
+    if op == "SVDF":
+        times = m.constant(RNG.integers(-127, 128, (units, 5)).astype(np.int8), "int8", Quantization([0.004], [0]))
+        operands = [x, weights(units, inputs), times, floats(units), m.variable((batch, units * 5), "float32")]
+        options |= {"rank": 1, "fused_activation_function": "NONE"}
+    elif "RNN" in op:
+        operands = [x, weights(units, inputs), weights(units, units), floats(units), m.variable((batch, units), "float32")]
+    else:
+        operands = [x, *(weights(units, inputs) for _ in range(4)), *(weights(units, state) for _ in range(4)), -1, -1, -1,
+                    *(floats(units) for _ in range(4)), weights(state, units) if projection else -1, -1,
+                    m.variable((batch, state), "float32"), m.variable((batch, units), "float32")]
+        options |= {"kernel_type": "FULL"} if op == "LSTM" else {}
+    m.output(m.op(op, operands, options, shape=(*shape[:-1], state), version=3))
+    return m, shape
+
+
+LAYERS = [*((op, False) for op in ("LSTM", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM", "UNIDIRECTIONAL_SEQUENCE_RNN")),
+          ("UNIDIRECTIONAL_SEQUENCE_LSTM", True)]  # fmt: skip
+
+
+@pytest.mark.parametrize("asymmetric", [True, False])
+@pytest.mark.parametrize(("op", "projection"), LAYERS)
+def test_recurrent(tmp_path: Path, op: str, projection: bool, asymmetric: bool) -> None:
+    """Reals here, but on the grids of LiteRT's counts: inputs, states, and what is projected."""
+    m, shape = recurrent(op, asymmetric, projection)
+    path, x = write(tmp_path, m), data(shape) / 8
+    same(runs(path, [[x]])[0], litert(path, [x]), 1e-5)
+
+
+@pytest.mark.device
+@pytest.mark.parametrize(("op", "asymmetric", "projection"), [("UNIDIRECTIONAL_SEQUENCE_LSTM", False, True),
+                                                              ("UNIDIRECTIONAL_SEQUENCE_RNN", True, False)])
+def test_recurrent_on_the_device(tmp_path: Path, op: str, asymmetric: bool, projection: bool) -> None:
+    m, shape = recurrent(op, asymmetric, projection)
+    path, x = write(tmp_path, m), data(shape) / 8
+    plan, _ = compile_model(path)
+    assert plan is not None
+    with Session(plan, find()) as session:
+        same(list(session.run([x]).values()), litert(path, [x]), 2e-5)
