@@ -86,6 +86,11 @@ def _shift_right(x: np.ndarray, count: np.ndarray) -> np.ndarray:
     return np.where(inside, np.right_shift(x, np.where(inside, count, 0)), -(x < 0).astype(x.dtype))
 
 
+def _leading_zeros(x: np.ndarray) -> np.ndarray:
+    """The zero bits before the first one."""
+    return np.where(x < 0, 0, 8 * x.itemsize - np.frexp(x.astype(np.float64))[1])
+
+
 def round_away(x: np.ndarray) -> np.ndarray:
     """To the nearest whole number; halves away from zero, as C's `round`."""
     return np.trunc(x + np.copysign(0.5, x, dtype=np.float64)).astype(np.float32)
@@ -223,6 +228,7 @@ TABLE: dict[str, Row] = {
     "shift_left": Row("({1} >= 0 & {1} < {BITS} ? {0} << {1} : ({T})(0))", _shift_left, 2, kinds="iu"),
     "shift_right": Row("", _shift_right, 2, kinds="iu", integer="{0} >> ({1} >= 0 & {1} < {BITS} ? {1} : ({T})({BITS} - 1))",
                        unsigned="({1} < {BITS} ? {0} >> {1} : ({T})(0))"),
+    "clz": Row("", _leading_zeros, kinds="i", integer="clz({0})", width=4),
     # truth values
     "equal": Row("convert_{T}(({0} == {1}) & 1)", np.equal, 2, "bool", "fiub"),
     "not_equal": Row("convert_{T}(({0} != {1}) & 1)", np.not_equal, 2, "bool", "fiub"),

@@ -74,10 +74,14 @@ def shifted(n: QuantizedNode, value: str, multiplier: np.ndarray, exponent: np.n
 
 def finished(n: QuantizedNode, value: str, activation: str = "NONE") -> str:
     """Integers, cut to the range of the result's type and of the activation, as steps."""
+    return n.emit(Cast(FLOAT), n.emit(Elementwise("clip", ends(n, activation)), value))
+
+
+def ends(n: QuantizedNode, activation: str = "NONE") -> tuple[float, float]:
+    """The least and the greatest steps of the result's type and of the activation."""
     scale, zero_point, low, high = n.grid
     known = {"NONE": (-np.inf, np.inf), "RELU": (0.0, np.inf), "RELU6": (0.0, 6.0), "RELU_N1_TO_1": (-1.0, 1.0)}
     if activation not in known:
         raise Unsupported(f"activation {activation} of quantised numbers; {', '.join(known)} would be accepted")
-    ends = [float(np.trunc(v + np.copysign(0.5, v))) for v in np.array(known[activation], np.float32) / np.float32(scale)]
-    clip = Elementwise("clip", (max(low - zero_point, ends[0]), min(high - zero_point, ends[1])))
-    return n.emit(Cast(FLOAT), n.emit(clip, value))
+    cut = [float(np.trunc(v + np.copysign(0.5, v))) for v in np.array(known[activation], np.float32) / np.float32(scale)]
+    return max(low - zero_point, cut[0]), min(high - zero_point, cut[1])

@@ -156,13 +156,13 @@ class QuantizedNode(TfliteNode):
     """An operator between quantised tensors, on steps: floats that are whole numbers, stored number - zero point.
 
     Attributes:
-        bits: of its data.
-        scales: of each operand that is quantised, float32, one or one per channel; else of size 0. zeros: their zero points, or 0.
+        bits: of each operand that is quantised, 8 or 16, else 0. scales: float32, one or one per channel, or of size 0. zeros: their
+            zero points, or 0.
         grid: scale, zero point, and the least and the greatest number stored, of the result.
         intermediates: scale and zero point of each tensor that the operator has for numbers in between; 0 where it has no grid.
     """
 
-    bits: int = 8
+    bits: tuple[int, ...] = ()
     scales: tuple[np.ndarray, ...] = ()
     zeros: tuple[int, ...] = ()
     grid: tuple[float, float, float, float] = (1.0, 0.0, 0.0, 0.0)

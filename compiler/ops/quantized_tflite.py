@@ -27,14 +27,16 @@ from .fixed_point import (
     saturated16,
     shifted,
 )
-from .importing import TFLITE, QuantizedNode, quantized_op
+from .importing import EIGHT, SIXTEEN, TFLITE, QuantizedNode, quantized_op
 
 PRODUCTS = {"BATCH_MATMUL": (0, 1, 2), "CONV_2D": (0, 1, 2), "DEPTHWISE_CONV_2D": (0, 1, 2), "FULLY_CONNECTED": (0, 1, 2),
             "TRANSPOSE_CONV": (2, 1, 3)}
 """Which operands are the data, the weights, and the bias, whose scale is the product of the others'."""
 
-HEADROOM = 20
-"""Bits by which the terms of a sum are shifted to the left before they are brought to one scale."""
+HEADROOM = {8: 20, 16: 15}
+"""Bits by which the terms of a sum are shifted to the left before they are brought to one scale, by those of the terms."""
+
+ANY = (EIGHT, SIXTEEN)
 
 LANES = {"DEPTHWISE_CONV_2D": 8, "MEAN": 16}
 """Channels that its vector code takes at once; the rest are left to scalar code."""
@@ -42,32 +44,49 @@ LANES = {"DEPTHWISE_CONV_2D": 8, "MEAN": 16}
 
 @quantized_op(*PRODUCTS)
 def tflite_products(n: QuantizedNode) -> str:
-    """The operator of floats, on steps, gives the sums; a bias and a factor per channel follow."""
+    """Sums of products; a bias and a factor per channel follow."""
     data, weights, bias = PRODUCTS[n.op]
+    sums, activation = product_sums(n)
+    sums = integers(n, sums)
+    if n.input(bias):
+        sums = n.emit(Elementwise("add"), sums, n.input(bias))
+    away = np.array(UP)
+    if n.op == "DEPTHWISE_CONV_2D":
+        away = np.array(AWAY) if n.grid[2] == 0 else _away(n, sums)
+    elif n.op == "CONV_2D" and n.shape(data)[3] != n.shape(weights)[3]:
+        away = np.array(AWAY)  # LiteRT has groups in its reference kernel alone
+    return finished(n, rescaled(n, sums, factors(n), away), activation)
+
+
+def product_sums(n: QuantizedNode) -> tuple[str, str]:
+    """The operator of floats, on steps, without a bias; and the activation that is to follow."""
+    bias = PRODUCTS[n.op][2]
     bare = tuple("" if k == bias else v for k, v in enumerate(n.inputs))
     activation = "NONE" if n.op == "BATCH_MATMUL" or (n.op == "TRANSPOSE_CONV" and n.version < 4) else n.options.fused_activation_function
     options = n.options if activation == "NONE" else n.options.replaced(fused_activation_function="NONE")
     sums = TFLITE[n.op](replace(n, inputs=bare, options=options))
     assert isinstance(sums, str)
-    sums = integers(n, sums)
-    if n.input(bias):
-        sums = n.emit(Elementwise("add"), sums, n.input(bias))
-    x, w, unsigned = n.scales[data], n.scales[weights], n.grid[2] == 0
-    in_single = unsigned or (n.op in ("BATCH_MATMUL", "FULLY_CONNECTED") and w.size == 1)
-    steps = (x * w).astype(np.float64) if in_single else x.astype(np.float64) * w
-    away = np.array(UP)
-    if n.op == "DEPTHWISE_CONV_2D":
-        away = np.array(AWAY) if unsigned else _away(n, sums)
-    elif n.op == "CONV_2D" and n.shape(data)[3] != n.shape(weights)[3]:
-        away = np.array(AWAY)  # LiteRT has groups in its reference kernel alone
-    return finished(n, rescaled(n, sums, steps / n.grid[0], away), activation)
+    return sums, activation
 
 
-@quantized_op("ADD", "SUB")
+def factors(n: QuantizedNode) -> np.ndarray:
+    """The steps of products in those of the result, of all or one for each channel."""
+    x, w = (n.scales[k] for k in PRODUCTS[n.op][:2])
+    in_single = n.grid[2] == 0 or (n.op in ("BATCH_MATMUL", "FULLY_CONNECTED") and w.size == 1)
+    return ((x * w).astype(np.float64) if in_single else x.astype(np.float64) * w) / n.grid[0]
+
+
+@quantized_op("ADD", "SUB", bits=ANY)
 def tflite_sum(n: QuantizedNode) -> str:
-    total = n.emit(Elementwise(n.op.lower()), *_on_one_scale(n, HEADROOM))
+    """Where scales of 16 bits are powers of two, each term is rounded to the result's."""
+    powers = [np.log2(s) for s in (*(float(s[0]) for s in n.scales), n.grid[0])]
+    if n.bits[0] == 16 and n.options.pot_scale_int16 and all(p.is_integer() and p <= powers[2] for p in powers):
+        terms = [divided(n, integers(n, v), int(powers[2] - p)) for v, p in zip(n.inputs, powers)]
+        return finished(n, n.emit(Elementwise(n.op.lower()), *terms), n.options.fused_activation_function)
+    headroom = HEADROOM[n.bits[0]]
+    total = n.emit(Elementwise(n.op.lower()), *_on_one_scale(n, headroom))
     widest = 2 * max(float(s[0]) for s in n.scales)
-    y = rescaled(n, total, widest / (float(1 << HEADROOM) * n.grid[0]), AWAY)
+    y = rescaled(n, total, widest / (float(1 << headroom) * n.grid[0]), AWAY)
     return finished(n, y, n.options.fused_activation_function)
 
 
@@ -78,19 +97,19 @@ def _on_one_scale(n: QuantizedNode, headroom: int) -> list[str]:
     return [rescaled(n, v, float(s[0]) / widest, AWAY) for v, s in zip(raised, n.scales)]
 
 
-@quantized_op("MUL")
+@quantized_op("MUL", bits=ANY)
 def tflite_product(n: QuantizedNode) -> str:
     product = n.emit(Elementwise("mul"), *(integers(n, v) for v in n.inputs))
     y = rescaled(n, product, in_single(n.scales[0][0] * n.scales[1][0], n.grid[0]), AWAY)
     return finished(n, y, n.options.fused_activation_function)
 
 
-@quantized_op("QUANTIZE")
+@quantized_op("QUANTIZE", bits=(EIGHT, (8, 16), (16, 8), SIXTEEN))
 def tflite_requantize(n: QuantizedNode) -> str:
-    return finished(n, rescaled(n, integers(n, n.input(0)), float(n.scales[0][0]) / n.grid[0], UP))
+    return finished(n, rescaled(n, integers(n, n.input(0)), float(n.scales[0][0]) / n.grid[0], UP if n.bits[0] == 8 else AWAY))
 
 
-@quantized_op("LEAKY_RELU")
+@quantized_op("LEAKY_RELU", bits=ANY)
 def tflite_leaky_relu(n: QuantizedNode) -> str:
     x, scale = integers(n, n.input(0)), n.scales[0][0]
     above = rescaled(n, x, in_single(scale, n.grid[0]), AWAY)
@@ -98,18 +117,18 @@ def tflite_leaky_relu(n: QuantizedNode) -> str:
     return finished(n, n.emit(Elementwise("where"), n.emit(Elementwise("less"), x, integer(n, 0)), below, above))
 
 
-@quantized_op("RELU", "RELU6", "RELU_N1_TO_1")
+@quantized_op("RELU", "RELU6", "RELU_N1_TO_1", bits=ANY)
 def tflite_relu(n: QuantizedNode) -> str:
     return finished(n, rescaled(n, integers(n, n.input(0)), in_single(n.scales[0][0], n.grid[0]), AWAY), n.op)
 
 
-@quantized_op("ABS")
+@quantized_op("ABS", bits=ANY)
 def tflite_abs(n: QuantizedNode) -> str:
     x = n.emit(Elementwise("abs"), integers(n, n.input(0)))
     return finished(n, rescaled(n, x, in_single(n.scales[0][0], n.grid[0]), AWAY))
 
 
-@quantized_op("PRELU")
+@quantized_op("PRELU", bits=ANY)
 def tflite_prelu(n: QuantizedNode) -> str:
     x, slope = (integers(n, v) for v in n.inputs)
     above = rescaled(n, x, in_single(n.scales[0][0], n.grid[0]), AWAY)
@@ -145,17 +164,16 @@ def tflite_hard_swish(n: QuantizedNode) -> str:
     return finished(n, divided(n, product, -shift))
 
 
-@quantized_op("MEAN")
+@quantized_op("MEAN", bits=ANY)
 def tflite_mean(n: QuantizedNode) -> str:
     """Over rows and columns of images, kept as axes, it is stored numbers that are summed and rescaled."""
     shape = n.shape(0)
-    sums = TFLITE["SUM"](replace(n, op="SUM"))
+    sums = TFLITE["SUM"](replace(n, op="SUM", inputs=(integers(n, n.input(0)), n.input(1))))
     assert isinstance(sums, str)
     count = prod(shape) // max(n.type(sums).size, 1)
-    sums = integers(n, sums)
     axes = sorted(int(a) % len(shape) for a in n.integers(1, "the axes"))
     scale, result = n.scales[0][0], np.float32(n.grid[0])
-    if len(shape) == 4 and axes == [1, 2] and n.options.keep_dims:
+    if n.bits[0] == 8 and len(shape) == 4 and axes == [1, 2] and n.options.keep_dims:
         stored = n.emit(Elementwise("add"), sums, integer(n, count * n.zeros[0]))
         zero = np.float32(n.zeros[0]) * scale / result
         y = rescaled(n, stored, float(scale / (np.float32(count) * result)), _away(n, stored))
