@@ -113,7 +113,8 @@ class Grids:
             of = [self.tensors[k].quantization if k >= 0 else None for k in o.inputs]
             between = [self.tensors[k].quantization for k in o.intermediates]
             return QuantizedNode(**fields, bits=tuple(map(self._bits, o.inputs)),
-                                 scales=tuple(q.scale.ravel() if q else NO_SCALE for q in of), zeros=tuple(int(q.zero_point[0]) if q else 0 for q in of), grid=self._grid(self.tensors[o.outputs[0]]),
+                                 scales=tuple(q.scale.ravel() if q else NO_SCALE for q in of),
+                                 zeros=tuple(int(q.zero_point[0]) if q else 0 for q in of), grid=self._grid(self.tensors[o.outputs[0]]),
                                  intermediates=tuple((float(q.scale[0]), int(q.zero_point[0])) if q else (0.0, 0) for q in between))
         if self._takes_stored(o):
             inputs = [self.encode(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]
