@@ -14,15 +14,14 @@ import numpy as np
 from planish.runtime import plan as plan_format
 from planish.runtime.plan import Plan
 
-from . import frontend, memory, passes, render, targets, text
+from . import frontend, memory, passes, targets, text
+from .emit import emit
 from .errors import OptionError, UnsupportedError
 from .frontend.inputs import MOST_ELEMENTS, InputOptions, Shape
 from .ir import Graph
-from .lower import HostStep, Schedule, lower
-from .memory import Arena
+from .lower import Launch, LoopStep, Schedule, lower
 from .passes import Pass
 from .passes.rewrite import Event, describe
-from .render import Packed, Source
 from .targets import Target
 
 Progress = Callable[[str], None]
@@ -95,15 +94,15 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     data = frontend.read(Path(path))
     graph = frontend.parse(data, Path(path), InputOptions(input_shapes or {}, input_values or {}, dims or {}, batch))
     clock.stop()
-    report.nodes = report.nodes_after = len(graph)
-    report.sources = tuple(dict.fromkeys(source for node in graph.nodes() for source in node.sources))
+    report.nodes = report.nodes_after = sum(1 for _ in graph.walk())
+    report.sources = tuple(dict.fromkeys(source for node in graph.walk() for source in node.sources))
     _dump(dump_ir, 0, "import", graph)
     if stop_after == "import":
         return None, report
 
     def watch(number: int, name: str, graph: Graph, events: list[Event]) -> None:
         clock.stop()
-        report.nodes_after = len(graph)
+        report.nodes_after = sum(1 for _ in graph.walk())
         report.events += [(name, e) for e in events]
         _dump(dump_ir, number, name, graph)
         if name != stop_after:
@@ -115,7 +114,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         return None, report
 
     schedule = lower(graph, target, precision)
-    report.events += [("lower", _hosted(step)) for step in schedule.host_steps]
+    report.events += [("lower", event) for event in _hosted(schedule)]
     if not host:
         _check_host(str(path), schedule)
     _check_extents(str(path), schedule)
@@ -127,7 +126,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     plan = replace(emit(schedule, arena, target), provenance=provenance)
     clock.stop()
     report.host = len(plan.host_steps)
-    report.launches, report.kernels, report.weights = len(plan.launches) - report.host, len(plan.kernels), len(plan.weights)
+    report.launches = sum(isinstance(step, plan_format.Launch) for step in plan.steps)
+    report.kernels, report.weights = len(plan.kernels), len(plan.weights)
     report.arena, report.arena_bound = arena.nbytes, arena.lower_bound
     return plan, report
 
@@ -149,8 +149,8 @@ def compile_graph(graph: Graph, target: Target, *, precision: str = "f32", pipel
 def _check_extents(path: str, schedule: Schedule) -> None:
     """Kernels count elements with an int: refuses nodes whose operands or results have more, where they lie, than it holds."""
     refused: list[tuple[str, str, str]] = []
-    for launch in schedule.launches:
-        if isinstance(launch, HostStep):
+    for launch in schedule.walk():
+        if not isinstance(launch, Launch):
             continue
         node = launch.site.node
         for view in map(launch.site.view, (*node.operands, *node.outputs)):
@@ -161,107 +161,21 @@ def _check_extents(path: str, schedule: Schedule) -> None:
         raise UnsupportedError(path, refused)
 
 
-def _hosted(step: HostStep) -> Event:
-    node = step.site.node
-    return Event("host", node.name, describe(node.op), False, f"runs on the host: {node.op.reason}")
+def _hosted(schedule: Schedule) -> list[Event]:
+    """What the host computes, and what it drives."""
+    steps = [step for step in schedule.walk() if not isinstance(step, Launch)]
+    return [Event("drive" if isinstance(step, LoopStep) else "host", step.site.node.name, describe(step.site.op), False,
+                  f"{'is driven by' if isinstance(step, LoopStep) else 'runs on'} the host: {step.site.op.reason}") for step in steps]
 
 
 def _check_host(path: str, schedule: Schedule) -> None:
-    """Refuses nodes that run on the host."""
-    events = [_hosted(step) for step in schedule.host_steps]
-    if events:
-        raise UnsupportedError(path, [(e.node, e.op, f"{e.text}; without --no-host it would be accepted") for e in events])
-
-
-def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
-    """The plan of a schedule whose kernels are chosen and whose buffers are placed."""
-    graph = schedule.graph
-    weights = _Blob(target.alignment)
-    kernels: dict[str, int] = {}
-    sources: list[plan_format.Kernel] = []
-    launches: list[plan_format.Launch | plan_format.HostStep] = []
-    kept: dict[str, int] = {}
-    for launch in schedule.launches:
-        if isinstance(launch, HostStep):
-            launches.append(_host_step(launch, arena, weights, kept))
-            continue
-        rendered: Source = render.source(launch.site, launch.kernel)
-        if rendered.name not in kernels:
-            kernels[rendered.name] = len(sources)
-            sources.append(plan_format.Kernel(rendered.name, rendered.text))
-        arguments = []
-        for operand in rendered.operands:
-            if isinstance(operand, Packed):
-                arguments.append(weights.add(operand.pack.make().astype(operand.storage, copy=False)))
-                continue
-            arguments.append(_buffer(graph, arena, operand))
-        kernel = launch.kernel
-        launches.append(plan_format.Launch(kernels[rendered.name], kernel.grid, kernel.group, tuple(arguments),
-                                           launch.site.node.sources, kernel.flops, kernel.nbytes, kernel.variant()))
-    return Plan(
-        inputs=tuple(_tensor(graph, name, name) for name in graph.external_inputs),
-        outputs=tuple(_tensor(graph, name, value) for name, value in graph.external_outputs.items()),
-        states=tuple(_state(graph, name, weights) for name in graph.states),
-        kernels=tuple(sources), launches=tuple(launches), arena=arena.nbytes, alignment=target.alignment, weights=weights.data,
-    )
-
-
-def _buffer(graph: Graph, arena: Arena, value: str) -> plan_format.Argument:
-    """The buffer in which a value lies."""
-    root = memory.home(graph, value)
-    outputs = list(graph.external_outputs.values())
-    if root in graph.states:
-        return plan_format.Argument("state", list(graph.states).index(root), 0, graph.type(root).nbytes)
-    if root in graph.inputs:
-        return plan_format.Argument("input", graph.external_inputs.index(root), 0, graph.type(root).nbytes)
-    if root in outputs:
-        return plan_format.Argument("output", outputs.index(root), 0, graph.type(root).nbytes)
-    return plan_format.Argument("arena", 0, arena.offsets[root], arena.sizes[root])
-
-
-def _host_step(step: HostStep, arena: Arena, weights: _Blob, kept: dict[str, int]) -> plan_format.HostStep:
-    """A node that runs on the host, as the plan has it.
-
-    Args:
-        kept: the number of each value of open shape so far that is not an output; this step's are added.
-    """
-    site, graph = step.site, step.site.graph
-    outputs = list(graph.external_outputs.values())
-
-    def operand(name: str) -> plan_format.Operand:
-        view = site.view(name)
-        shape = tuple(-1 if d in view.type.open else e for d, e in enumerate(view.shape))
-        data = graph.constant(name)
-        if view.type.open:
-            index = outputs.index(name) if name in outputs else kept.setdefault(name, len(kept))
-            place = plan_format.Argument("output" if name in outputs else "host", index, 0, 0)
-        elif data is not None:
-            place = replace(weights.add(data.astype(view.storage, copy=False)), nbytes=view.nbytes)
-        else:
-            buffer = _buffer(graph, arena, name)
-            place = replace(buffer, offset=buffer.offset + view.layout.offset * view.storage.itemsize, nbytes=view.nbytes)
-        return plan_format.Operand(place, shape, view.type.dtype.name, view.storage.name)
-
-    node = site.node
-    return plan_format.HostStep(node.op.host, node.op.attributes(), tuple(operand(v) if v else None for v in node.inputs),
-                                tuple(map(operand, node.outputs)), node.sources, node.op.reason)
-
-
-class _Blob:
-    """Arrays one after another, equal ones once."""
-
-    def __init__(self, alignment: int):
-        self.alignment, self.data = alignment, bytearray()
-        self._seen: dict[bytes, plan_format.Argument] = {}
-
-    def add(self, array: np.ndarray) -> plan_format.Argument:
-        raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
-        key = hashlib.sha256(raw).digest()
-        if key not in self._seen:
-            self.data += bytes(-len(self.data) % self.alignment)
-            self._seen[key] = plan_format.Argument("weights", 0, len(self.data), max(len(raw), 1))
-            self.data += raw
-        return self._seen[key]
+    """Refuses nodes that run on the host, and loops whose rows it gathers; launches that it only drives run on the device."""
+    refused = [(e.node, e.op, e.text) for e in _hosted(schedule) if e.rule == "host"]
+    for step in schedule.walk():
+        if isinstance(step, LoopStep) and step.body.graph.external_outputs:
+            refused.append((step.site.node.name, describe(step.site.op), "the host gathers its scan outputs: their length depends on data"))
+    if refused:
+        raise UnsupportedError(path, [(node, op, f"{text}; without --no-host it would be accepted") for node, op, text in refused])
 
 
 class _Clock:
@@ -278,17 +192,6 @@ class _Clock:
         if self.stage:
             self.report.seconds[self.stage] = self.report.seconds.get(self.stage, 0.0) + perf_counter() - self.since
         self.stage = ""
-
-
-def _tensor(graph: Graph, name: str, value: str) -> plan_format.Tensor:
-    type = graph.type(value)
-    return plan_format.Tensor(name, tuple(-1 if d in type.open else e for d, e in enumerate(type.shape)), type.dtype.name)
-
-
-def _state(graph: Graph, name: str, weights: _Blob) -> plan_format.State:
-    initial = graph.states[name].initial
-    start = replace(weights.add(initial), nbytes=initial.nbytes) if initial.any() else None
-    return plan_format.State(name, initial.nbytes, start)
 
 
 def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:

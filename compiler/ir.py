@@ -184,6 +184,10 @@ class Graph:
             return self.node(key[1])
         return None
 
+    def has_source(self, name: str) -> bool:
+        """Whether a value is an input, a constant or computed."""
+        return name in self.inputs or self.constant(name) is not None or self.producer(name) is not None
+
     def consumers(self, name: str) -> list[Node]:
         """The nodes that read a value, in a reproducible order."""
         nodes = [self.node(key[1]) for key in self._vertices.successors(("value", name))]
@@ -229,8 +233,15 @@ class Graph:
         except nx.NetworkXUnfeasible:
             raise GraphError(f"{self.name}: the graph has a cycle") from None
 
+    def walk(self) -> Iterator[Node]:
+        """Every node as `nodes`, and behind each loop those of its body."""
+        for node in self.nodes():
+            yield node
+            if node.op.driven:
+                yield from node.op.body.walk()
+
     def __len__(self) -> int:
-        """Number of nodes."""
+        """Number of nodes, those of bodies left out."""
         return sum(1 for kind, _ in self._vertices if kind == "node")
 
     # -- writing

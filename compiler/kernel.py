@@ -111,7 +111,7 @@ class Site:
         return self.node.op
 
     def storage(self, name: str) -> np.dtype[Any]:
-        """How the elements of a value are stored: half precision is for what the user does not see."""
+        """How the elements of a value are stored: half precision is for what neither the user nor the body of a loop sees."""
         dtype = self.graph.type(name).dtype
         if self.precision == "f16" and dtype == np.float32 and not self._external(name):
             return np.dtype(np.float16)
@@ -120,7 +120,12 @@ class Site:
     def _external(self, name: str) -> bool:
         value = self.graph.value(name)
         root = value.home or name
-        return root in self.graph.inputs or self.graph.is_output(root)
+        return root in self.graph.inputs or self.graph.is_output(root) or self._shared(root)
+
+    def _shared(self, root: str) -> bool:
+        """Whether the body of a loop reads or writes a buffer."""
+        producer = self.graph.producer(root)
+        return (producer is not None and producer.op.driven) or any(node.op.driven for node in self.graph.consumers(root))
 
     def view(self, name: str) -> View:
         value = self.graph.value(name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from .ir import Graph
@@ -39,29 +40,43 @@ class HostStep:
 
 
 @dataclass(frozen=True)
+class LoopStep:
+    """A node that the host drives, and what runs each time."""
+
+    site: Site
+    body: Schedule
+
+
+@dataclass(frozen=True)
 class Schedule:
     """Everything that runs, in order, and the graph that it computes."""
 
     graph: Graph
-    launches: tuple[Launch | HostStep, ...]
+    launches: tuple[Launch | HostStep | LoopStep, ...]
 
-    @property
-    def host_steps(self) -> tuple[HostStep, ...]:
-        return tuple(step for step in self.launches if isinstance(step, HostStep))
+    def walk(self) -> Iterator[Launch | HostStep | LoopStep]:
+        """Every step, and behind each loop those of its body."""
+        for step in self.launches:
+            yield step
+            if isinstance(step, LoopStep):
+                yield from step.body.walk()
 
 
 def lower(graph: Graph, target: Target, precision: str = "f32") -> Schedule:
-    """Names the kernels of every node that is more than a view, or lets it run on the host.
+    """Names the kernels of every node that is more than a view, lets it run on the host, or lets the host drive it.
 
     Args:
         graph: laid out.
         precision: "f32", or "f16" for half-precision storage with float32 arithmetic.
     """
-    launches: list[Launch | HostStep] = []
+    launches: list[Launch | HostStep | LoopStep] = []
     for node in graph.nodes():
         site = Site(graph, node, target, precision)
         if node.op.host:
             launches.append(HostStep(site))
+            continue
+        if node.op.driven:
+            launches.append(LoopStep(site, lower(node.op.body, target, precision)))
             continue
         if is_view(graph, node):
             continue

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from .ir import Graph
-from .lower import Schedule
+from .lower import LoopStep, Schedule
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,14 @@ class Arena:
         sizes: its bytes, rounded up to the alignment.
         nbytes: of the whole arena.
         lower_bound: the largest sum of buffers that live at the same time; no arena is smaller.
+        bodies: name of a loop's node -> where the arena of its body begins, and that arena.
     """
 
     offsets: Mapping[str, int]
     sizes: Mapping[str, int]
     nbytes: int
     lower_bound: int
+    bodies: Mapping[str, tuple[int, Arena]] = field(default_factory=dict)
 
 
 def home(graph: Graph, name: str) -> str:
@@ -39,30 +41,41 @@ def assign(schedule: Schedule, alignment: int) -> Arena:
     Follows "Greedy by size for offset calculation" of Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net
     Inference, 2020.
     """
+    return _assign(schedule, alignment, {*schedule.graph.inputs, *schedule.graph.outputs.values()})
+
+
+def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Arena:
+    """Places all but the external buffers; the outputs among them, the rows of a body, stay to the end."""
     graph = schedule.graph
-    external = {*graph.inputs, *graph.outputs.values()}
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     sizes: dict[str, int] = {}
-    for time, launch in enumerate(schedule.launches):
-        for name in (*launch.site.node.operands, *launch.site.node.outputs):
+    bodies: dict[str, Arena] = {}
+    for time, step in enumerate(schedule.launches):
+        for name in (*step.site.node.operands, *step.site.node.outputs):
             if graph.constant(name) is not None or graph.type(name).open:
                 continue
             root = home(graph, name)
             if root in external:
                 continue
             first.setdefault(root, time)
-            last[root] = time
-            view = launch.site.view(name)
+            last[root] = len(schedule.launches) if graph.is_output(root) else time
+            view = step.site.view(name)
             nbytes = view.layout.span(view.shape) * view.storage.itemsize
             sizes[root] = max(sizes.get(root, 0), -(-nbytes // alignment) * alignment)
+        if isinstance(step, LoopStep):
+            name = step.site.node.name
+            bodies[name] = _assign(step.body, alignment, step.body.graph.inputs)
+            first[name] = last[name] = time
+            sizes[name] = bodies[name].nbytes
     offsets = _greedy(first, last, sizes)
-    live = np.zeros(len(schedule.launches) + 1, np.int64)
-    for name, size in sizes.items():
-        live[first[name]] += size
-        live[last[name] + 1] -= size
+    live = np.zeros(len(schedule.launches) + 2, np.int64)
+    for name in sizes:
+        least = bodies[name].lower_bound if name in bodies else sizes[name]
+        live[first[name]] += least
+        live[last[name] + 1] -= least
     nbytes = max((offsets[n] + sizes[n] for n in sizes), default=0)
-    return Arena(offsets, sizes, nbytes, int(np.cumsum(live).max(initial=0)))
+    return Arena(offsets, sizes, nbytes, int(np.cumsum(live).max(initial=0)), {n: (offsets[n], body) for n, body in bodies.items()})
 
 
 def _greedy(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from planish.runtime.errors import one_line
-from planish.runtime.plan import HostStep, Launch, Plan
+from planish.runtime.plan import HostStep, Launch, Loop, Plan, Step
 
 from .driver import Report
 from .passes import fold, prune
@@ -43,6 +43,8 @@ def summary(console: Console, report: Report, plan: Plan | None, output: Path | 
             hosted.setdefault(step.reason, []).append(step)
         rows += [("on host", f"{_distinct(s.what for s in steps)} for {_distinct(n for s in steps for n in s.nodes)}: {reason}")
                  for reason, steps in hosted.items()]
+        rows += [("driven", f"{_distinct(n for loop in plan.loops if loop.reason == reason for n in loop.nodes)}, by the host: {reason}")
+                 for reason in dict.fromkeys(loop.reason for loop in plan.loops)]
         rows += [
             ("weights", f"{report.weights / 1e6:.2f} MB"),
             ("arena", f"{report.arena / 1e6:.2f} MB ({_over(report)})"),
@@ -79,8 +81,8 @@ def places(console: Console, report: Report, plan: Plan | None) -> None:
     if plan is None:
         return
     rows = [("where", "what", "nodes")]
-    rows += [("host" if isinstance(step, HostStep) else "device", _what(step), ", ".join(step.nodes)) for step in plan.launches]
-    running = {node for step in plan.launches for node in step.nodes}
+    rows += [(_where(step), _what(step), ", ".join(step.nodes)) for step in plan.steps]
+    running = {node for step in plan.steps for node in step.nodes}
     free = [node for node in report.sources if node not in running]
     rows += [("nowhere", "placed, folded or pruned", ", ".join(free))] if free else []
     head, *lines = _columns(rows)
@@ -93,8 +95,12 @@ def _distinct(names: Iterable[str]) -> str:
     return ", ".join(dict.fromkeys(names))
 
 
-def _what(step: Launch | HostStep) -> str:
-    return f"{step.what}: {step.reason}" if isinstance(step, HostStep) else step.variant
+def _where(step: Step) -> str:
+    return "host" if isinstance(step, HostStep) else "driven" if isinstance(step, Loop) else "device"
+
+
+def _what(step: Step) -> str:
+    return step.variant if isinstance(step, Launch) else f"{step.what}: {step.reason}"
 
 
 def details(console: Console, report: Report, plan: Plan | None) -> None:
@@ -105,9 +111,9 @@ def details(console: Console, report: Report, plan: Plan | None) -> None:
     if plan is None:
         return
     rows = [("#", "kernel", "grid", "MFLOP", "MB", "nodes")]
-    for k, launch in enumerate(plan.launches):
-        if isinstance(launch, HostStep):
-            what = (launch.what, "host", "", "")
+    for k, launch in enumerate(plan.steps):
+        if not isinstance(launch, Launch):
+            what = (launch.what, _where(launch), "", "")
         else:
             what = (launch.variant, "x".join(map(str, launch.grid)), f"{launch.flops / 1e6:.2f}", f"{launch.nbytes / 1e6:.2f}")
         rows.append((str(k), *what, ", ".join(launch.nodes)))

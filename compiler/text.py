@@ -24,15 +24,17 @@ from .ir import Arg, Graph, Node, Value
 
 def dump(graph: Graph) -> str:
     """The whole graph, a line for each value that is given, node and output; equal graphs give equal text."""
-    lines = [graph.name]
-    lines += [f"{'state ' if name in graph.states else 'input '} {_typed(graph.value(name))}" for name in graph.inputs]
+    return "\n".join(map(one_line, [graph.name, *_lines(graph)])) + "\n"
+
+
+def _lines(graph: Graph) -> list[str]:
+    lines = [f"{'state ' if name in graph.states else 'input '} {_typed(graph.value(name))}" for name in graph.inputs]
     nodes = graph.nodes()
     used = dict.fromkeys(v for n in nodes for v in n.operands) | dict.fromkeys(graph.outputs.values())
     lines += [f"const  {_typed(graph.value(v))}{_contents(graph.value(v))}" for v in used if graph.constant(v) is not None]
     for node in nodes:
         lines += _node(graph, node)
-    lines += [f"output {name} = {value}" for name, value in graph.outputs.items()]
-    return "\n".join(map(one_line, lines)) + "\n"
+    return lines + [f"output {name} = {value}" for name, value in graph.outputs.items()]
 
 
 def show(op: Any) -> str:
@@ -42,7 +44,7 @@ def show(op: Any) -> str:
     given = []
     for f in fields(op):
         value = getattr(op, f.name)
-        if f.default is MISSING or value != f.default:
+        if not isinstance(value, Graph) and (f.default is MISSING or value != f.default):
             given.append(f"{f.name}={value.name if isinstance(value, np.dtype) else value}")
     return f"{type(op).__name__}({', '.join(given)})"
 
@@ -57,6 +59,8 @@ def _node(graph: Graph, node: Node) -> list[str]:
     lines = [f"{node.name} = {show(node.op)} {operands} -> {results}"]
     for step in node.epilogue:
         lines.append(f"    + {show(step.op)}({', '.join(_arg(a) for a in step.args)})")
+    if node.op.driven:
+        lines += [f"    {line}" for line in _lines(node.op.body)]
     return lines
 
 

@@ -16,17 +16,18 @@ import math
 import mmap
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from . import host
 from .errors import PlanError
 from .folders import replacing
 
 FORMAT = "planish-plan"
-VERSION = 2
-"""The newest that is read. Plans without steps on the host are written as version 1, which has none."""
+VERSION = 3
+"""The newest that is read. A plan is written as the oldest that has what it needs: loops 3, steps on the host and states 2, else 1."""
 ITEMSIZE = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
             "float16": 2, "float32": 4, "float64": 8}  # fmt: skip
 """The element types of inputs and outputs, by numpy's names, and their bytes."""
@@ -167,6 +168,48 @@ class HostStep:
 
 
 @dataclass(frozen=True)
+class Row:
+    """What each run of a loop leaves.
+
+    Attributes:
+        place: its row-major bytes.
+        stacked: all of them, along a new axis in front, as the host keeps them behind the loop.
+    """
+
+    place: Argument
+    stacked: Operand
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Steps that run while a condition holds: the host looks before each run.
+
+    Attributes:
+        condition: a byte, which the body changes; it runs where that is not 0.
+        most: runs that there are at most; None where nothing is known to bound them, and there are no rows.
+        nodes: the nodes of the source model that it stands for, those of its body left out.
+        reason: why the host drives it, for people.
+    """
+
+    condition: Argument
+    most: int | None
+    body: tuple[Step, ...]
+    rows: tuple[Row, ...] = ()
+    nodes: tuple[str, ...] = ()
+    reason: str = ""
+
+    @property
+    def what(self) -> str:
+        """What it is, for people."""
+        return "branch" if self.most == 1 else "loop"
+
+
+Step: TypeAlias = "Launch | HostStep | Loop"
+NESTING = 32
+"""Loops that may lie within one another."""
+
+
+@dataclass(frozen=True)
 class Plan:
     """A compiled model. Whoever has one may rely on it: every index, offset and extent has been checked.
 
@@ -184,7 +227,7 @@ class Plan:
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     kernels: tuple[Kernel, ...]
-    launches: tuple[Launch | HostStep, ...]
+    launches: tuple[Step, ...]
     arena: int
     alignment: int
     weights: bytes | bytearray | memoryview = field(repr=False, default=b"")
@@ -209,15 +252,58 @@ class Plan:
             known = a is None or (a.buffer == "weights" and a.offset >= 0 and a.offset + a.nbytes <= len(self.weights))
             _require(state.nbytes >= 0 and known and (a is None or a.nbytes == state.nbytes), f"state '{state.name}' has no such contents")
         kept: dict[tuple[str, int], Operand] = {}
-        for number, launch in enumerate(self.launches):
-            if isinstance(launch, HostStep):
-                self._check_host(f"launch {number}", launch, sizes, kept)
-            else:
-                self._check(f"launch {number}", launch, sizes)
+        self._check_steps("", self.launches, sizes, kept)
         for index, tensor in enumerate(self.outputs):
             made = kept.get(("output", index))
             fits = not tensor.open or (made is not None and (made.shape, made.dtype) == (tensor.shape, tensor.dtype))
             _require(fits, f"no step on the host makes '{tensor}'")
+
+    def _check_steps(self, within: str, steps: tuple[Step, ...], sizes: dict[str, list[int]], kept: dict[tuple[str, int], Operand]) -> None:
+        """Checks steps, and adds to `kept` what they leave on the host."""
+        for number, step in enumerate(steps):
+            where = f"{within}launch {number}"
+            match step:
+                case Launch():
+                    self._check(where, step, sizes)
+                case HostStep():
+                    self._check_host(where, step, sizes, kept)
+                case Loop():
+                    self._check_loop(where, step, sizes, kept)
+
+    def _check_loop(self, where: str, loop: Loop, sizes: dict[str, list[int]], kept: dict[tuple[str, int], Operand]) -> None:
+        """Checks a loop; of what the host keeps only the rows outlive it, for the body may never run."""
+        place, most = loop.condition, loop.most
+        _require(where.count("launch") <= NESTING, f"{where}: more than {NESTING} loops within one another")
+        _require(place.buffer in ("arena", "output") and place.nbytes == 1, f"{where}: no byte of {place.buffer} is its condition")
+        self._check_place(f"{where}, condition", place, sizes)
+        _require(most is None or most >= 1, f"{where}: {most} runs")
+        self._check_steps(f"{where}, ", loop.body, sizes, dict(kept))
+        for k, row in enumerate(loop.rows):
+            what, stacked = f"{where}, row {k}", row.stacked
+            self._check_place(what, row.place, sizes)
+            self._check_operand(what, stacked)
+            shape = stacked.shape[1:]
+            sound = stacked.open and stacked.shape[0] == -1 and min(shape, default=0) >= 0 and stacked.dtype == stacked.storage
+            _require(sound and most is not None, f"{what}: {stacked.dtype}{list(stacked.shape)} of {most} runs")
+            needed = math.prod(shape) * ITEMSIZE[stacked.storage]
+            _require(row.place.nbytes == needed, f"{what}: {row.place.nbytes} bytes for {needed}")
+            kept[self._kept(what, stacked)] = stacked
+
+    def _check_place(self, what: str, place: Argument, sizes: dict[str, list[int]]) -> None:
+        count = sizes.get(place.buffer, [])
+        inside = 0 <= place.index < len(count) and 0 <= place.offset <= place.offset + place.nbytes <= count[place.index]
+        _require(inside, f"{what}: bytes {place.offset} + {place.nbytes} lie outside of {place.buffer} {place.index}")
+
+    def _check_operand(self, what: str, operand: Operand) -> None:
+        sound = {operand.dtype, operand.storage} <= ITEMSIZE.keys() and min(operand.shape, default=1) >= -1
+        _require(sound, f"{what}: no tensor {operand.dtype}{list(operand.shape)}")
+
+    def _kept(self, what: str, operand: Operand) -> tuple[str, int]:
+        """Which of the host's arrays an operand of open shape is."""
+        place = operand.place
+        there = (place.buffer == "host" and place.index >= 0) or (place.buffer == "output" and 0 <= place.index < len(self.outputs))
+        _require(there and (place.offset, place.nbytes) == (0, 0), f"{what}: an open shape in {place.buffer} {place.index}")
+        return place.buffer, place.index
 
     def _check(self, where: str, launch: Launch, sizes: dict[str, list[int]]) -> None:
         _require(0 <= launch.kernel < len(self.kernels), f"{where}: no kernel {launch.kernel}")
@@ -241,31 +327,41 @@ class Plan:
                 continue
             result = k >= len(step.inputs)
             what = f"{where}, result {k - len(step.inputs)}" if result else f"{where}, operand {k}"
-            sound = {operand.dtype, operand.storage} <= ITEMSIZE.keys() and min(operand.shape, default=1) >= -1
-            _require(sound, f"{what}: no tensor {operand.dtype}{list(operand.shape)}")
+            self._check_operand(what, operand)
             place = operand.place
             writable = ("arena", "output", "host") if result else ("arena", "output", "input", "weights", "host")
             _require(place.buffer in writable and place.index >= 0, f"{what}: {place.buffer} {place.index} is not for it")
             if operand.open:
-                key = place.buffer, place.index
-                there = place.buffer == "host" or (place.buffer == "output" and place.index < len(self.outputs))
-                _require(there and (place.offset, place.nbytes) == (0, 0), f"{what}: an open shape in {place.buffer} {place.index}")
+                key = self._kept(what, operand)
                 if result:
                     kept[key] = operand
                 made = kept.get(key)
                 made_so = made is not None and (made.shape, made.dtype) == (operand.shape, operand.dtype)
                 _require(made_so, f"{what}: no step before makes {place.buffer} {place.index} so")
                 continue
-            count = sizes.get(place.buffer, [])
-            inside = place.index < len(count) and 0 <= place.offset <= place.offset + place.nbytes <= count[place.index]
-            _require(inside, f"{what}: bytes {place.offset} + {place.nbytes} lie outside of {place.buffer} {place.index}")
+            self._check_place(what, place, sizes)
             needed = math.prod(operand.shape) * ITEMSIZE[operand.storage]
             _require(place.nbytes == needed, f"{what}: {place.nbytes} bytes for {needed}")
 
     @property
+    def steps(self) -> tuple[Step, ...]:
+        """All that runs, behind each loop the steps of its body."""
+        return tuple(_walk(self.launches))
+
+    @property
     def host_steps(self) -> tuple[HostStep, ...]:
         """What runs on the host."""
-        return tuple(step for step in self.launches if isinstance(step, HostStep))
+        return tuple(step for step in self.steps if isinstance(step, HostStep))
+
+    @property
+    def loops(self) -> tuple[Loop, ...]:
+        """What the host drives."""
+        return tuple(step for step in self.steps if isinstance(step, Loop))
+
+    @property
+    def version(self) -> int:
+        """The oldest version of the format that has what the plan needs."""
+        return 3 if self.loops else 2 if self.host_steps or self.states else 1
 
     def write(self, folder: str | Path, *, force: bool = False) -> None:
         """Writes the plan as a folder: whole, or not at all. A plan that is there is replaced.
@@ -291,7 +387,7 @@ class Plan:
     def document(self) -> bytes:
         """What plan.json holds."""
         content = {
-            "format": FORMAT, "version": VERSION if self.host_steps or self.states else 1, "provenance": self.provenance,
+            "format": FORMAT, "version": self.version, "provenance": self.provenance,
             "inputs": [asdict(t) for t in self.inputs], "outputs": [asdict(t) for t in self.outputs],
             **({"states": [_state_document(s) for s in self.states]} if self.states else {}),
             "arena": self.arena, "alignment": self.alignment,
@@ -327,7 +423,7 @@ class Plan:
             )
         except _Contradiction as error:
             raise PlanError(f"{path} contradicts itself: {error}; compile the model again") from None
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, RecursionError) as error:
             raise PlanError(f"{path} lacks or garbles {error}; compile the model again") from None
 
 
@@ -338,6 +434,13 @@ class _Contradiction(PlanError):
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise _Contradiction(message)
+
+
+def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
+    for step in steps:
+        yield step
+        if isinstance(step, Loop):
+            yield from _walk(step.body)
 
 
 def is_plan(folder: Path) -> bool:
@@ -446,7 +549,13 @@ def _state(document: dict[str, Any]) -> State:
     return State(str(document["name"]), int(document["nbytes"]), start)
 
 
-def _launch_document(launch: Launch | HostStep) -> dict[str, Any]:
+def _launch_document(launch: Step) -> dict[str, Any]:
+    if isinstance(launch, Loop):
+        return {
+            "condition": _place(launch.condition), "most": launch.most, "body": [_launch_document(step) for step in launch.body],
+            "rows": [{"place": _place(row.place), "stacked": _operand_document(row.stacked)} for row in launch.rows],
+            "nodes": launch.nodes, "reason": launch.reason,
+        }
     document = asdict(launch)
     if isinstance(launch, HostStep):
         document["inputs"] = [None if o is None else _operand_document(o) for o in launch.inputs]
@@ -464,7 +573,15 @@ def _place(argument: Argument) -> list[Any]:
     return [argument.buffer, argument.index, argument.offset, argument.nbytes]
 
 
-def _launch(document: dict[str, Any]) -> Launch | HostStep:
+def _launch(document: dict[str, Any]) -> Step:
+    if "body" in document:
+        most = document["most"]
+        return Loop(
+            condition=_argument(document["condition"]), most=None if most is None else int(most),
+            body=tuple(_launch(step) for step in document["body"]),
+            rows=tuple(Row(_argument(row["place"]), _operand(row["stacked"])) for row in document["rows"]),
+            nodes=tuple(str(n) for n in document["nodes"]), reason=str(document["reason"]),
+        )
     if "host" in document:
         return HostStep(
             host=str(document["host"]), attributes=dict(document["attributes"]),

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TypeAlias
 
 import numpy as np
 import pyopencl as cl
 
 from .host_call import HostCall, Kept
-
-Bound: TypeAlias = tuple[cl.Kernel, tuple[int, ...], tuple[int, ...] | None]
-"""A kernel whose arguments are set, its grid and its work-group."""
+from .steps import LoopCall, Ready
 
 
 @dataclass(frozen=True)
@@ -21,9 +18,10 @@ class Timing:
     """One launch, measured.
 
     Attributes:
-        launch: its number in the plan; kernel: the name of its function; variant: template and tile, "host" of a step there.
+        launch: its number in the plan; kernel: the name of its function; variant: template and tile; "host" of a step there, "loop" or
+            "branch" of one that it drives, which is timed as a whole.
         nodes: the nodes of the source model that it stands for.
-        microseconds: from start to end on the device, the least of all repeats; of a step on the host, transfers included, by its clock.
+        microseconds: from start to end on the device, the least of all repeats; of what the host does, by its clock.
         flops: arithmetic operations; nbytes: bytes of operands and results.
     """
 
@@ -36,7 +34,7 @@ class Timing:
     nbytes: int
 
 
-def measure(queue: cl.CommandQueue, launches: Sequence[Bound | HostCall], repeat: int) -> list[float]:
+def measure(queue: cl.CommandQueue, launches: Sequence[Ready], repeat: int) -> list[float]:
     """Microseconds of each launch: the least of `repeat` runs, after one that is not counted.
 
     Args:
@@ -45,15 +43,15 @@ def measure(queue: cl.CommandQueue, launches: Sequence[Bound | HostCall], repeat
     times = np.full((repeat, len(launches)), np.inf)
     for run in range(-1, repeat):
         kept: Kept = {}
-        done = [_host(queue, each, kept) if isinstance(each, HostCall) else cl.enqueue_nd_range_kernel(queue, *each) for each in launches]
+        done = [cl.enqueue_nd_range_kernel(queue, *each) if isinstance(each, tuple) else _host(queue, each, kept) for each in launches]
         queue.finish()
         if run >= 0:
             times[run] = [d if isinstance(d, float) else (d.profile.end - d.profile.start) / 1e3 for d in done]
     return [float(t) for t in times.min(axis=0)]
 
 
-def _host(queue: cl.CommandQueue, call: HostCall, kept: Kept) -> float:
-    """Microseconds of a step on the host."""
+def _host(queue: cl.CommandQueue, call: HostCall | LoopCall, kept: Kept) -> float:
+    """Microseconds of what the host does."""
     queue.finish()
     start = perf_counter()
     call(queue, kept)

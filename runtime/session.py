@@ -19,8 +19,9 @@ from . import cache, profile
 from .devices import Selector, find
 from .errors import DeviceError, InputError, PlanError
 from .host_call import HostCall, Kept
-from .plan import Argument, HostStep, Launch, Plan, Tensor
-from .profile import Bound, Timing
+from .plan import Argument, HostStep, Launch, Loop, Plan, Step, Tensor
+from .profile import Timing
+from .steps import LoopCall, Ready, Sequel
 
 Arrays = Mapping[str, np.ndarray] | Sequence[np.ndarray]
 DOUBLE = re.compile(r"\bdouble[0-9]*\b")
@@ -68,7 +69,7 @@ class Session:
             self._bound = self._bind(plan)
             self._states = plan.states
             self._restore()
-        self._runs = _runs(self._bound)
+        self._sequel = Sequel(self._bound)
 
     def run(self, inputs: Arrays) -> dict[str, np.ndarray]:
         """Computes the outputs, from the inputs and from what the run before left in the model's states.
@@ -93,11 +94,7 @@ class Session:
                 for buffer, array in zip(buffers["input"], arrays):
                     if array.size:
                         events.append(cl.enqueue_copy(self._queue, buffer, array, is_blocking=False))
-                for bounds, host_call in self._runs:
-                    for bound in bounds:
-                        cl.enqueue_nd_range_kernel(self._queue, *bound)
-                    if host_call:
-                        host_call(self._queue, kept)
+                self._sequel(self._queue, kept)
                 for buffer, array in zip(buffers["output"], results.values()):
                     if array.size:
                         events.append(cl.enqueue_copy(self._queue, array, buffer, is_blocking=False))
@@ -144,15 +141,15 @@ class Session:
             self._restore()
         return [self._timing(number, launch, time) for number, (launch, time) in enumerate(zip(self._launches, times))]
 
-    def _timing(self, number: int, launch: Launch | HostStep, time: float) -> Timing:
-        if isinstance(launch, HostStep):
-            return Timing(number, launch.what, "host", launch.nodes, time, 0, 0)
+    def _timing(self, number: int, launch: Step, time: float) -> Timing:
+        if not isinstance(launch, Launch):
+            return Timing(number, launch.what, "host" if isinstance(launch, HostStep) else launch.what, launch.nodes, time, 0, 0)
         return Timing(number, self._names[launch.kernel], launch.variant, launch.nodes, time, launch.flops, launch.nbytes)
 
     def close(self) -> None:
         """Frees the device's memory; a closed session runs no more. Closing twice is fine."""
         with self._lock:
-            self._bound, self._runs, self._parts, self._buffers = [], [], {}, None
+            self._bound, self._sequel, self._parts, self._buffers = [], Sequel([]), {}, None
 
     def __enter__(self) -> Session:
         return self
@@ -199,33 +196,36 @@ class Session:
                 raise DeviceError(f"{self.device.name.strip()} holds buffers up to {limit / 1e6:.0f} MB; "
                                   f"of the plan, {what} would take {nbytes / 1e6:.0f} MB")
         flags = cl.mem_flags
+        unseen = 0 if plan.host_steps or plan.loops else flags.HOST_NO_ACCESS
         return {
-            "arena": [cl.Buffer(self._context, flags.READ_WRITE | (0 if plan.host_steps else flags.HOST_NO_ACCESS), max(plan.arena, 1))],
+            "arena": [cl.Buffer(self._context, flags.READ_WRITE | unseen, max(plan.arena, 1))],
             "weights": [cl.Buffer(self._context, flags.READ_ONLY | flags.COPY_HOST_PTR, hostbuf=plan.weights or b"\0")],
             "input": [cl.Buffer(self._context, flags.READ_WRITE, max(t.nbytes, 1)) for t in plan.inputs],
             "output": [cl.Buffer(self._context, flags.READ_WRITE, max(t.nbytes, 1)) for t in plan.outputs],
             "state": [cl.Buffer(self._context, flags.READ_WRITE, max(s.nbytes, 1)) for s in plan.states],
         }
 
-    def _bind(self, plan: Plan) -> list[Bound | HostCall]:
+    def _bind(self, plan: Plan) -> list[Ready]:
         """One kernel object a launch, its arguments set; the buffers are kept, since OpenCL does not keep them."""
         if not self.device.double_fp_config and any(DOUBLE.search(k.source) for k in plan.kernels):
             raise DeviceError(f"{self.device.name.strip()} has no double precision (cl_khr_fp64), which the plan's float64 values need")
         with ThreadPoolExecutor() as pool:
             programs = list(pool.map(lambda k: cache.build(self._context, self.device, k.name, k.source), plan.kernels))
+        return [self._ready(step, plan, programs) for step in plan.launches]
+
+    def _ready(self, step: Step, plan: Plan, programs: Sequence[cl.Program]) -> Ready:
         assert self._buffers is not None
-        bound: list[Bound | HostCall] = []
-        for launch in plan.launches:
-            if isinstance(launch, HostStep):
-                bound.append(HostCall(launch, self._buffers, plan.weights))
-                continue
-            kernel = cl.Kernel(programs[launch.kernel], plan.kernels[launch.kernel].name)
-            if kernel.num_args != len(launch.arguments):
-                raise PlanError(f"kernel {kernel.function_name} takes {kernel.num_args} arguments; its launch has {len(launch.arguments)}")
-            self._check_group(kernel, launch)
-            kernel.set_args(*(self._part(a, plan.alignment) for a in launch.arguments))
-            bound.append((kernel, launch.grid, launch.group))
-        return bound
+        match step:
+            case HostStep():
+                return HostCall(step, self._buffers, plan.weights)
+            case Loop():
+                return LoopCall(step, [self._ready(each, plan, programs) for each in step.body], self._buffers)
+        kernel = cl.Kernel(programs[step.kernel], plan.kernels[step.kernel].name)
+        if kernel.num_args != len(step.arguments):
+            raise PlanError(f"kernel {kernel.function_name} takes {kernel.num_args} arguments; its launch has {len(step.arguments)}")
+        self._check_group(kernel, step)
+        kernel.set_args(*(self._part(a, plan.alignment) for a in step.arguments))
+        return kernel, step.grid, step.group
 
     def _check_group(self, kernel: cl.Kernel, launch: Launch) -> None:
         if launch.group is None:
@@ -248,19 +248,6 @@ class Session:
             whole = argument.offset == 0 and nbytes >= buffer.size
             self._parts[argument] = buffer if whole else buffer.get_sub_region(argument.offset, nbytes)
         return self._parts[argument]
-
-
-def _runs(steps: Sequence[Bound | HostCall]) -> list[tuple[list[Bound], HostCall | None]]:
-    """The steps, cut behind each on the host."""
-    runs: list[tuple[list[Bound], HostCall | None]] = []
-    bounds: list[Bound] = []
-    for step in steps:
-        if isinstance(step, HostCall):
-            runs.append((bounds, step))
-            bounds = []
-        else:
-            bounds.append(step)
-    return [*runs, (bounds, None)]
 
 
 def _fitting(tensor: Tensor, given: object) -> np.ndarray:

@@ -59,17 +59,25 @@ def evaluated(path: Path, arrays: Arrays, shapes: Mapping[str, tuple[int, ...]] 
 
 def litert(path: Path, arrays: Arrays) -> list[np.ndarray]:
     """The outputs by LiteRT's built-in kernels."""
+    return litert_runs(path, [arrays])[0]
+
+
+def litert_runs(path: Path, feeds: Sequence[Arrays]) -> list[list[np.ndarray]]:
+    """The outputs of several runs, one after another, by LiteRT's built-in kernels."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     resolver = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
     interpreter = Interpreter(model_path=str(path), experimental_op_resolver_type=resolver)
-    for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
+    details, results = interpreter.get_input_details(), []
+    for detail, array in zip(details, feeds[0], strict=True):
         interpreter.resize_tensor_input(detail["index"], array.shape)
     interpreter.allocate_tensors()
-    for detail, array in zip(interpreter.get_input_details(), arrays, strict=True):
-        interpreter.set_tensor(detail["index"], array)
-    interpreter.invoke()
-    return [interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()]
+    for arrays in feeds:
+        for detail, array in zip(details, arrays, strict=True):
+            interpreter.set_tensor(detail["index"], array)
+        interpreter.invoke()
+        results.append([interpreter.get_tensor(detail["index"]) for detail in interpreter.get_output_details()])
+    return results
 
 
 def ort(path: Path, arrays: Arrays) -> list[np.ndarray]:

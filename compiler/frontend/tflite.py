@@ -114,7 +114,8 @@ class _Reader:
         return importing.TfliteNode(
             self.graph, name, o.op, position, tuple(self.value(k) for k in o.inputs),
             tuple(self.prefix + tensors[k].name for k in o.outputs), version=o.version, options=o.options, inline=_Inline(self, name),
-            assign=lambda k, value: self._assign(name, o, k, value), variables=self.variables,
+            handed_on=partial(_handed_on, self.subgraphs), assign=lambda k, value: self._assign(name, o, k, value),
+            variables=self.variables,
             results=tuple(self.grids.type(k) for k in o.outputs), custom=o.custom,
         )
 
@@ -173,6 +174,17 @@ class _Inline:
         if any(inner.values.get(k, "") is None for k in inner.subgraph.outputs):
             raise Refused
         return [inner.value(k) for k in inner.subgraph.outputs]
+
+
+def _handed_on(subgraphs: Sequence[Subgraph], index: int) -> list[bool]:
+    """Which results of a subgraph are the operands in their places, as they are, loops that hand them on included."""
+    subgraph = subgraphs[index]
+    source = {k: k for k in subgraph.inputs}
+    for operator in subgraph.operators:
+        if operator.op == "WHILE":
+            same = _handed_on(subgraphs, operator.options.body_subgraph_index)
+            source.update((o, source.get(i, -1)) for i, o, kept in zip(operator.inputs, operator.outputs, same) if kept)
+    return [source.get(o, -1) == i for i, o in zip(subgraph.inputs, subgraph.outputs)]
 
 
 def _unique(name: str, taken: Mapping[str, object]) -> str:

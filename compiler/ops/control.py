@@ -1,12 +1,18 @@
-"""Control flow: graphs within nodes, and subgraphs that they call, are imported in the node's place, once for each time that they run."""
+"""Control flow: graphs within nodes, and subgraphs that they call, are imported in the node's place, once for each time that they run.
+
+Where only the run itself can tell how often that is, they are imported once, and the host drives them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
 from ..errors import ComputedOperand, Unsupported
+from .driven import Stretch, drive, once
 from .elementwise import Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
 from .movement import Concat, Pad, Reshape, Slice
@@ -18,10 +24,38 @@ Slices = tuple[str, int, bool]
 """A value, the axis along which it is taken apart or put together, and whether that begins at the end."""
 
 
-def choose(n: SourceNode, condition: str, yes: Sequence[str], no: Sequence[str]) -> list[str]:
-    """The values of one branch or of the other, by a condition of one element that is computed at run time."""
+@dataclass(frozen=True)
+class Branch:
+    """What one side of a condition computes, and its results."""
+
+    stretch: Stretch
+    values: Sequence[str]
+
+
+def branch(n: SourceNode, make: Callable[[], Sequence[str]]) -> Branch:
+    stretch = Stretch(n.graph)
+    values = make()
+    stretch.close()
+    return Branch(stretch, values)
+
+
+def choose(n: SourceNode, condition: str, yes: Branch, no: Branch) -> list[str]:
+    """The values of one branch or of the other, by a condition of one element that is computed at run time.
+
+    Both are computed, and one is taken; but a branch with a loop that the host drives runs only where the condition says so.
+    """
+    for a, b in zip(yes.values, no.values):
+        if n.type(a) != n.type(b):
+            raise ComputedOperand(f"its condition is computed at run time, and its branches give {n.type(a)} and {n.type(b)}; "
+                                  "a constant one, or results of one type, would be accepted", condition)
     condition = n.emit(Reshape(()), condition)
-    return [a if a == b else n.emit(Elementwise("where"), condition, a, b) for a, b in zip(yes, no)]
+    if not yes.stretch.driven and not no.stretch.driven:
+        return [a if a == b else n.emit(Elementwise("where"), condition, a, b) for a, b in zip(yes.values, no.values)]
+    otherwise = n.emit(Elementwise("logical_not"), condition)
+    if not yes.stretch.driven:
+        return once(n, otherwise, no.stretch, no.values, yes.values)
+    others = once(n, otherwise, no.stretch, no.values, [""] * len(no.values)) if no.stretch.driven else no.values
+    return once(n, condition, yes.stretch, yes.values, others)
 
 
 @onnx_op("If")
@@ -30,11 +64,7 @@ def onnx_if(n: OnnxNode) -> list[str]:
     condition = n.array(0)
     if condition is not None:
         return n.inline("then_branch" if condition.item() else "else_branch", ())
-    yes, no = n.inline("then_branch", ()), n.inline("else_branch", ())
-    for a, b in zip(yes, no):
-        if n.type(a) != n.type(b):
-            raise ComputedOperand(f"its condition is computed at run time, and its branches give {n.type(a)} and {n.type(b)}; "
-                                  "a constant one, or results of one type, would be accepted", n.input(0))
+    yes, no = (branch(n, partial(n.inline, f"{name}_branch", ())) for name in ("then", "else"))
     return choose(n, n.input(0), yes, no)
 
 
@@ -45,71 +75,135 @@ def tflite_if(n: TfliteNode) -> list[str]:
     if condition is not None:
         return n.inline(branches[0 if condition.item() else 1], n.inputs[1:])
     variables, before = n.variables, dict(n.variables.current)
-    yes, after = n.inline(branches[0], n.inputs[1:]), dict(variables.current)
-    variables.current = {number: before.get(number, variables.initially(number)) for number in after}
-    no = n.inline(branches[1], n.inputs[1:])
-    if any(n.type(a) != n.type(b) for a, b in zip(yes, no)):
-        raise ComputedOperand("its condition is computed at run time, and its branches give results of several types; a constant one, or "
-                              "results of one type, would be accepted", n.input(0))
-    for number, value in list(variables.current.items()):
-        if after.get(number, value) != value:
-            variables.assign(number, choose(n, n.input(0), [after[number]], [value])[0])
-    return choose(n, n.input(0), yes, no)
+    yes = branch(n, partial(n.inline, branches[0], n.inputs[1:]))
+    after = dict(variables.current)
+    variables.rewind(before)
+    no = branch(n, partial(n.inline, branches[1], n.inputs[1:]))
+    otherwise, results = dict(variables.current), len(no.values)
+    changed = [number for number, value in otherwise.items() if after.get(number, variables.initially(number)) != value]
+    chosen = choose(n, n.input(0),
+                    Branch(yes.stretch, [*yes.values, *(after.get(k, variables.initially(k)) for k in changed)]),
+                    Branch(no.stretch, [*no.values, *(otherwise[k] for k in changed)]))
+    for number, value in zip(changed, chosen[results:]):
+        variables.assign(number, value)
+    return chosen[:results]
 
 
 @tflite_op("WHILE")
 def tflite_while(n: TfliteNode) -> list[str]:
-    """Runs as many times as its condition, decided at compilation, says."""
-    values = list(n.inputs)
-    for _ in range(MOST_RUNS + 1):
+    """Runs as many times as constants say; driven by the host where they do not."""
+    values, trial, before = list(n.inputs), Stretch(n.graph), dict(n.variables.current)
+    for _ in range(MOST_RUNS):
         (going,) = n.inline(n.options.cond_subgraph_index, values)
         condition = n.array(going)
-        if condition is None:
-            raise ComputedOperand("its condition is computed at run time; one that constants decide would be accepted", going)
+        if condition is None or trial.long:
+            break
         if not condition.item():
             return values
         values = n.inline(n.options.body_subgraph_index, values)
-    raise Unsupported(f"it runs more than {MOST_RUNS} times; up to {MOST_RUNS} runs would be accepted")
+    trial.discard()
+    n.variables.rewind(before)
+    return _driven_while(n)
+
+
+class _Undeclared(Exception):
+    """A run meets a variable for the first time."""
+
+
+def _driven_while(n: TfliteNode) -> list[str]:
+    """What the body hands on as it is is not carried; what variables hold is."""
+    variables, stretch, before = n.variables, Stretch(n.graph), dict(n.variables.current)
+    fixed = n.handed_on(n.options.body_subgraph_index)
+    carried = [v for v, same in zip(n.inputs, fixed) if not same]
+
+    def run(held: Sequence[str]) -> tuple[str, Sequence[str], Sequence[str]]:
+        state = iter(held)
+        operands = [v if same else next(state) for v, same in zip(n.inputs, fixed)]
+        for number, value in zip(before, state):
+            variables.assign(number, value)
+        results = n.inline(n.options.body_subgraph_index, operands)
+        (going,) = n.inline(n.options.cond_subgraph_index, results)
+        if variables.current.keys() != before.keys():
+            raise _Undeclared
+        return going, [*(v for v, same in zip(results, fixed) if not same), *variables.current.values()], ()
+
+    try:
+        (going,) = n.inline(n.options.cond_subgraph_index, n.inputs)
+        results, _ = drive(n, going, [*carried, *before.values()], run)
+    except _Undeclared:
+        stretch.discard()
+        variables.rewind(before)
+        return _driven_while(n)
+    left = iter(results)
+    values = [v if same else next(left) for v, same in zip(n.inputs, fixed)]
+    for number, value in zip(before, left):
+        variables.assign(number, value)
+    if any(not n.graph.has_source(v) for v in n.graph.outputs.values()):
+        raise Unsupported("an operator of its body keeps a variable tensor, and its course is decided at run time; "
+                          "a constant number of runs, or a variable, would be accepted")
+    return values
 
 
 @onnx_op("Loop")
 def onnx_loop(n: OnnxNode) -> list[str]:
-    """Runs as many times as the trip count says; where the condition is computed at run time, what a run would change is then masked."""
+    """Runs as many times as constants say; driven by the host where they do not."""
     trips, going = n.array(0), n.array(1)
-    if n.input(0) and trips is None:
-        raise ComputedOperand("its trip count is computed at run time; it must be constant", n.input(0))
-    limit = MOST_RUNS + 1 if trips is None else int(trips.item())
-    alive = n.input(1) if n.input(1) and going is None else ""
-    condition = n.input(1) or n.add_constant(np.array(True))
-    states, rows = list(n.inputs[2:]), list[list[str]]()
-    count = 0
-    while count < limit and (alive or going is None or going.item()):
-        if count == MOST_RUNS or (alive and trips is None):
-            what = "its condition is computed at run time, and nothing bounds its runs" if alive else f"it runs more than {MOST_RUNS} times"
-            raise ComputedOperand(f"{what}; up to {MOST_RUNS} runs would be accepted", n.input(1) or n.input(0))
-        condition, *results = n.inline("body", [n.add_constant(np.array(count, np.int64)), condition, *states])
-        after, row = results[: len(states)], results[len(states) :]
-        if alive:
-            if row and any(n.outputs[len(states) :]):
-                raise ComputedOperand("its condition is computed at run time, which leaves the length of its scan outputs open; "
-                                      "a constant one would be accepted", n.input(1))
-            for a, b in zip(after, states):
-                if n.type(a) != n.type(b):
-                    raise Unsupported(f"its condition is computed at run time, and a run turns {n.type(b)} into {n.type(a)}; "
-                                      "values that keep their type would be accepted")
-            after = choose(n, alive, after, states)
-        going = n.array(condition)
-        if alive:
-            alive = n.emit(Elementwise("logical_and"), n.emit(Reshape(()), alive), n.emit(Reshape(()), condition))
-        elif going is None:
-            alive = condition
-        states = after
-        rows.append(row)
-        count += 1
-    carried = len(n.inputs[2:])
-    infos = n.attr("body").output[1 + carried :]
+    states: Sequence[str] = n.inputs[2:]
+    rows: list[list[str]] = []
+    if (trips is None or trips.item() > 0) and (going is None or going.item()):
+        constant = not (n.input(0) and trips is None) and not (n.input(1) and going is None)
+        limit = None if trips is None else int(trips.item())
+        unrolled = _unrolled_loop(n, limit) if constant else None
+        if unrolled is None:
+            return _driven_loop(n, limit)
+        states, rows = unrolled
+    infos = n.attr("body").output[1 + len(states) :]
     stacked = [_stacked(n, [row[k] for row in rows], 0, False) if rows else _nothing(n, info) for k, info in enumerate(infos)]
     return [*states, *stacked]
+
+
+def _unrolled_loop(n: OnnxNode, limit: int | None) -> tuple[Sequence[str], list[list[str]]] | None:
+    """What the last run leaves, and the rows of each; None where it is not constants that end it, or not soon."""
+    states: Sequence[str] = n.inputs[2:]
+    rows, trial = list[list[str]](), Stretch(n.graph)
+    going = n.input(1) or n.add_constant(np.array(True))
+    while len(rows) != limit:
+        condition = n.array(going)
+        if condition is None or len(rows) == MOST_RUNS or (trial.long and not any(n.outputs[len(states) :])):
+            trial.discard()
+            return None
+        if not condition.item():
+            break
+        going, *results = n.inline("body", [n.add_constant(np.array(len(rows), np.int64)), going, *states])
+        rows.append(results[len(states) :])
+        states = results[: len(states)]
+    return states, rows
+
+
+def _driven_loop(n: OnnxNode, limit: int | None) -> list[str]:
+    """The trip count, where it is computed, is part of the condition."""
+    count = len(n.inputs[2:])
+    wanted = any(n.outputs[count:])
+    trips = n.emit(Reshape(()), n.input(0)) if n.input(0) and limit is None else ""
+    true = n.add_constant(np.array(True))
+    if wanted and limit is None:
+        raise ComputedOperand("its course is decided at run time, and nothing bounds the length of its scan outputs; "
+                              "a constant trip count would be accepted", n.input(0) or n.input(1))
+
+    def both(condition: str, runs: str) -> str:
+        condition = n.emit(Reshape(()), condition)
+        return n.emit(Elementwise("logical_and"), condition, n.emit(Elementwise("less"), runs, trips)) if trips else condition
+
+    def run(held: Sequence[str]) -> tuple[str, Sequence[str], Sequence[str]]:
+        done, *states = held
+        condition, *results = n.inline("body", [done, true, *states])
+        counted = trips or done in (condition, *results) or n.graph.consumers(done)
+        after = n.emit(Elementwise("add"), done, n.scalar(1, done)) if counted else done
+        return both(condition, after), [after, *results[:count]], results[count:] if wanted else ()
+
+    none = n.add_constant(np.array(0, np.int64))
+    (_, *states), rows = drive(n, both(n.input(1) or true, none), [none, *n.inputs[2:]], run, limit)
+    return [*states, *rows]
 
 
 @onnx_op("Scan")

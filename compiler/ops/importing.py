@@ -133,9 +133,10 @@ class TfliteNode(SourceNode):
     Attributes:
         version: of the operator.
         options: the builtin options by their names in the schema (`stride_w`, `fused_activation_function`); enums as names.
-        results: the types of the outputs as the file records them.
+        results: the types of the outputs as the file records them, open where it leaves an extent open.
         custom: the custom options, decoded from FlexBuffers where they can be.
         inline: imports a subgraph, by its number, on operands, in the place of this node; gives its results, or raises `Refused`.
+        handed_on: of a subgraph, by its number, which results are the operands in their places, as they are.
         assign: gives a variable tensor, operand k, another value.
         variables: those of the model.
         grid_of_floats: where floats meet integer weights, to what grid of 8 bits LiteRT rounds them at run time; else "".
@@ -144,11 +145,26 @@ class TfliteNode(SourceNode):
     version: int
     options: Any
     inline: Callable[[int, Sequence[str]], list[str]]
+    handed_on: Callable[[int], list[bool]]
     assign: Callable[[int, str], None]
     variables: Variables
     results: tuple[TensorType, ...] = ()
     custom: Any = None
     grid_of_floats: Literal["", "symmetric", "asymmetric"] = ""
+
+
+    def shape_operand(self, index: int, what: str) -> tuple[int, ...]:
+        """The shape of the first result, which an operand holds; where it is computed, the one that the file records.
+
+        A file records no extent as open where its writer could tell what the operand holds in every run: then it is as good as constant.
+
+        Raises:
+            ComputedOperand: the operand is computed, and the file leaves extents of the result open.
+        """
+        recorded = self.results[0]
+        if self.input(index) and self.array(index) is None and not recorded.open and self.shape(index) == (recorded.rank,):
+            return recorded.shape
+        return self.integers(index, what)
 
 
 @dataclass
@@ -158,7 +174,7 @@ class QuantizedNode(TfliteNode):
     Attributes:
         bits: of each operand that is quantised, 8 or 16, else 0. scales: float32, one or one per channel, or of size 0. zeros: their
             zero points, or 0.
-        grid: scale, zero point, and the least and the greatest number stored, of the result.
+        grid: scale, zero point, and the least and the greatest number stored, of the result, if it is quantised.
         intermediates: scale and zero point of each tensor that the operator has for numbers in between; 0 where it has no grid.
     """
 

@@ -36,12 +36,14 @@ class Op:
         view: the result may be another view of operand 0, without a launch.
         host: of an op that runs on the host, the function of `planish.runtime.host` that computes it, with the op's attributes; it
             has no kernels, and its reference is that function. "" for all others.
-        reason: why it runs there.
+        driven: whether its launches are those of a graph of its own, which the host runs again and again; it has no kernels itself.
+        reason: why the host computes or drives it.
     """
 
     layout: ClassVar[Literal["image", "any", "gather", "linear"]] = "linear"
     view: ClassVar[bool] = False
     host: ClassVar[str] = ""
+    driven: ClassVar[bool] = False
     reason: ClassVar[str] = ""
 
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:

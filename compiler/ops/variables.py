@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 
-from ..errors import ComputedOperand
+from ..errors import ComputedOperand, Unsupported
 from ..ir import Graph, TensorType
 from .importing import TfliteNode, tflite_op
 
@@ -30,14 +31,25 @@ class Variables:
         return self._numbers.setdefault(name, len(self._numbers))
 
     def read(self, number: int, type: TensorType) -> str:
-        """The value of a variable; of one that nothing has been assigned to, zeros of a type."""
+        """The value of a variable; of one that nothing has been assigned to, zeros of a type.
+
+        Raises:
+            Unsupported: nothing has been assigned to it, and extents of the type are open.
+        """
         if number not in self.current:
+            if type.open:
+                raise Unsupported("a variable without contents before the first run, of which the file leaves extents open; "
+                                  "a whole shape would be accepted")
             self._declare(number, np.zeros(type.shape, type.dtype))
         return self.current[number]
 
     def initially(self, number: int) -> str:
         """The value of a variable at the beginning of a run."""
         return self._states[number]
+
+    def rewind(self, before: Mapping[int, str]) -> None:
+        """Gives variables the values that they had; those met since then hold what they do at the beginning of a run."""
+        self.current = {number: before.get(number, self.initially(number)) for number in self.current}
 
     def assign(self, number: int, value: str) -> None:
         """Gives a variable another value.

@@ -7,7 +7,7 @@ arithmetic before fusion hides it; layouts come last, for everything before spea
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..errors import GraphError
 from ..ir import Graph
@@ -52,14 +52,25 @@ def run(graph: Graph, target: Target, *, pipeline: Sequence[Pass] = PIPELINE,
         GraphError: a pass left a graph that breaks the rules; names the pass.
     """
     for number, step in enumerate(pipeline, 1):
-        graph = graph.copy()
-        events = step.run(graph, target)
-        try:
-            graph.verify()
-        except GraphError as error:
-            raise GraphError(f"after pass {step.name}: {error}") from None
+        graph, events = _apply(step, graph, target)
         if watch:
             watch(number, step.name, graph, events)
         if step.name == stop_after:
             break
     return graph
+
+
+def _apply(step: Pass, graph: Graph, target: Target) -> tuple[Graph, list[Event]]:
+    """A copy of the graph behind a pass, and behind the same pass the bodies of its loops."""
+    graph = graph.copy()
+    events = step.run(graph, target)
+    for node in graph.nodes():
+        if node.op.driven:
+            body, inner = _apply(step, node.op.body, target)
+            graph.replace_node(node, replace(node, op=replace(node.op, body=body)))
+            events += inner
+    try:
+        graph.verify()
+    except GraphError as error:
+        raise GraphError(f"after pass {step.name}: {error}") from None
+    return graph, events

@@ -74,6 +74,8 @@ def _grow(graph: Graph, node: Node) -> list[Event]:
         return []
     if node.op.host:
         return _declined(graph, node, f"{describe(node.op)} runs on the host, so it has no kernel to join")
+    if node.op.driven:
+        return _declined(graph, node, f"{describe(node.op)} is driven by the host, so it has no kernel to join")
     if node.op.view:
         return _declined(graph, node, f"{describe(node.op)} computes nothing, so it has no kernel to join")
     given = len(node.epilogue)

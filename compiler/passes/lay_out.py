@@ -13,6 +13,7 @@ from ..ir import Graph, Node
 from ..layout import Layout
 from ..ops.elementwise import Cast, Elementwise
 from ..ops.host_copy import HostCopy
+from ..ops.loop import Loop
 from ..ops.movement import Concat, Copy, Pad, Reshape, Slice, Transpose
 from ..targets import Target
 from .rewrite import Event, describe
@@ -30,6 +31,8 @@ def lay_out(graph: Graph, target: Target) -> list[Event]:
     for node in reversed(graph.nodes()):
         if isinstance(node.op, Concat):
             events += _place_parts(graph, node)
+        elif isinstance(node.op, Loop):
+            events += _place_carried(graph, node)
         elif isinstance(node.op, Reshape | Transpose):
             events += _write_through(graph, node)
     copies: dict[tuple[str, Layout], str] = {}
@@ -175,7 +178,7 @@ def _placeable(graph: Graph, name: str) -> bool:
     """Whether a value may be written into another's buffer: it is computed, and nobody has placed it."""
     value = graph.value(name)
     producer = graph.producer(name)
-    if producer is None or producer.op.host or value.home is not None or graph.is_output(name):
+    if producer is None or producer.op.host or producer.op.driven or value.home is not None or graph.is_output(name):
         return False
     return not (isinstance(producer.op, Slice) and view_layout(graph, producer) is not None)
 
@@ -202,6 +205,25 @@ def _place_parts(graph: Graph, node: Node) -> list[Event]:
             events.append(Event("place", node.name, "Concat", True, f"operand {k}, '{name}', is written in its place"))
         inputs[name] = None
         _set(graph, name, place, root)
+    if tuple(inputs) != node.inputs:
+        graph.replace_node(node, replace(node, inputs=tuple(inputs)))
+    return events
+
+
+def _place_carried(graph: Graph, node: Node) -> list[Event]:
+    """What a loop carries begins in the buffer of the result, in which the runs change it."""
+    events, inputs = [], list(node.inputs)
+    for k, name in enumerate(inputs[: node.op.carried]):
+        result = graph.value(node.outputs[k])
+        if not name:
+            continue
+        producer = graph.producer(name)
+        alone = [c.name for c in graph.consumers(name)] == [node.name] and inputs.count(name) == 1
+        if producer is None or isinstance(producer.op, Concat) or not alone or not _placeable(graph, name):
+            inputs[k] = name = graph.emit(Copy(), name, like=node)
+            events.append(Event("place", node.name, "Loop", False, f"operand {k} is copied: its runs change it"))
+        assert result.layout is not None
+        _set(graph, name, result.layout, result.name)
     if tuple(inputs) != node.inputs:
         graph.replace_node(node, replace(node, inputs=tuple(inputs)))
     return events
@@ -244,10 +266,12 @@ def _view(graph: Graph, node: Node) -> list[Event]:
 def _supply(graph: Graph, node: Node, lanes: int, copies: dict[tuple[str, Layout], str]) -> list[Event]:
     """Puts a copy in front of an op that cannot read an operand as it lies, or takes the one made for another reader.
 
-    The host reads all its operands row-major; of other ops the first one matters.
+    The host reads all its operands row-major, a loop those that it does not carry from buffers of their own; of other ops the first one
+    matters.
     """
     events = []
-    for index in range(len(node.inputs) if node.op.host else min(len(node.inputs), 1)):
+    every = node.op.host or node.op.driven
+    for index in range(node.op.carried if node.op.driven else 0, len(node.inputs) if every else min(len(node.inputs), 1)):
         events += _supply_operand(graph, graph.node(node.name), index, lanes, copies)
     return events
 
@@ -267,7 +291,11 @@ def _supply_operand(graph: Graph, node: Node, index: int, lanes: int, copies: di
         if vectors or (layout.axis is None and node.op.takes_strided(value.type, layout)):
             return []
         wanted = Layout.blocked(shape, lanes)
-    elif (wants == "linear" and layout.axis is not None) or (node.op.host and not layout.row_major(shape)):
+    elif (
+        (wants == "linear" and layout.axis is not None)
+        or (node.op.host and not layout.row_major(shape))
+        or (node.op.driven and (value.home is not None or layout != Layout.linear(shape)))
+    ):
         wanted = Layout.linear(shape)
     else:
         return []

@@ -1,0 +1,177 @@
+"""Schedule, Arena -> Plan: kernels rendered, buffers resolved, weights packed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+import numpy as np
+
+from planish.runtime import plan as plan_format
+from planish.runtime.plan import Argument, Plan
+
+from . import memory, render
+from .ir import Graph
+from .kernel import Site
+from .lower import HostStep, Launch, LoopStep, Schedule
+from .memory import Arena
+from .render import Packed
+from .targets import Target
+
+
+def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
+    """The plan of a schedule whose kernels are chosen and whose buffers are placed."""
+    graph = schedule.graph
+    states, inputs, outputs = list(graph.states), graph.external_inputs, graph.external_outputs
+    named = (("state", states), ("input", inputs), ("output", outputs.values()))
+    external = {v: Argument(kind, k, 0, graph.type(v).nbytes) for kind, values in reversed(named) for k, v in enumerate(values)}
+    emission = _Emission(_Blob(target.alignment))
+    launches = emission.steps(schedule, _Places(graph, arena, 0, external, emission.kept))
+    return Plan(
+        inputs=tuple(_tensor(graph, name, name) for name in inputs),
+        outputs=tuple(_tensor(graph, name, value) for name, value in outputs.items()),
+        states=tuple(_state(graph, name, emission.weights) for name in states),
+        kernels=tuple(emission.kernels), launches=launches,
+        arena=arena.nbytes, alignment=target.alignment, weights=emission.weights.data,
+    )
+
+
+@dataclass
+class _Places:
+    """Where the values of a graph lie.
+
+    Attributes:
+        start: of its arena, in that of the plan.
+        given: the buffers of what is not in its arena; the host's arrays of open shape among them, as they are made.
+        kept: counts those that are no outputs.
+    """
+
+    graph: Graph
+    arena: Arena
+    start: int
+    given: dict[str, Argument]
+    kept: Iterator[int]
+
+    def buffer(self, value: str) -> Argument:
+        """The buffer in which a computed value lies."""
+        root = memory.home(self.graph, value)
+        if root in self.given:
+            return self.given[root]
+        return Argument("arena", 0, self.start + self.arena.offsets[root], self.arena.sizes[root])
+
+    def open(self, value: str) -> Argument:
+        """What the host keeps of a value of open shape."""
+        if value not in self.given:
+            self.given[value] = Argument("host", next(self.kept), 0, 0)
+        return replace(self.given[value], nbytes=0)
+
+
+@dataclass
+class _Emission:
+    """What all graphs of a plan share.
+
+    Attributes:
+        kernels: in the order of their first launches; numbers: theirs, by name.
+        kept: counts the host's arrays.
+    """
+
+    weights: _Blob
+    kernels: list[plan_format.Kernel] = field(default_factory=list)
+    numbers: dict[str, int] = field(default_factory=dict)
+    kept: Iterator[int] = field(default_factory=count)
+
+    def steps(self, schedule: Schedule, places: _Places) -> tuple[plan_format.Step, ...]:
+        return tuple(self._step(step, places) for step in schedule.launches)
+
+    def _step(self, step: Launch | HostStep | LoopStep, places: _Places) -> plan_format.Step:
+        match step:
+            case HostStep():
+                return self._host_step(step.site, places)
+            case LoopStep():
+                return self._loop(step, places)
+        return self._launch(step, places)
+
+    def _launch(self, launch: Launch, places: _Places) -> plan_format.Launch:
+        rendered, kernel = render.source(launch.site, launch.kernel), launch.kernel
+        if rendered.name not in self.numbers:
+            self.numbers[rendered.name] = len(self.kernels)
+            self.kernels.append(plan_format.Kernel(rendered.name, rendered.text))
+        arguments = tuple(
+            self.weights.add(o.pack.make().astype(o.storage, copy=False)) if isinstance(o, Packed) else places.buffer(o)
+            for o in rendered.operands)
+        return plan_format.Launch(self.numbers[rendered.name], kernel.grid, kernel.group, arguments,
+                                  launch.site.node.sources, kernel.flops, kernel.nbytes, kernel.variant())
+
+    def _host_step(self, site: Site, places: _Places) -> plan_format.HostStep:
+        """A node that runs on the host, as the plan has it."""
+        node = site.node
+        return plan_format.HostStep(node.op.host, node.op.attributes(),
+                                    tuple(self._operand(site, places, v) if v else None for v in node.inputs),
+                                    tuple(self._operand(site, places, v) for v in node.outputs), node.sources, node.op.reason)
+
+    def _operand(self, site: Site, places: _Places, name: str) -> plan_format.Operand:
+        """A value that the host reads or writes."""
+        view, data = site.view(name), places.graph.constant(name)
+        if view.type.open:
+            place = places.open(name)
+        elif data is not None:
+            place = replace(self.weights.add(data.astype(view.storage, copy=False)), nbytes=view.nbytes)
+        else:
+            buffer = places.buffer(name)
+            place = replace(buffer, offset=buffer.offset + view.layout.offset * view.storage.itemsize, nbytes=view.nbytes)
+        return plan_format.Operand(place, _shape(places.graph, name), view.type.dtype.name, view.storage.name)
+
+    def _loop(self, step: LoopStep, outer: _Places) -> plan_format.Loop:
+        """A loop; its body sees its operands where they lie, and changes what it carries there."""
+        node, body, carried = step.site.node, step.body.graph, step.site.op.carried
+        seen = (*node.outputs[:carried], *node.inputs[carried:])
+        start, arena = outer.arena.bodies[node.name]
+        given = {own: self._seen(outer, value) for own, value in zip(body.inputs, seen)}
+        inner = _Places(body, arena, outer.start + start, given, self.kept)
+        steps = self.steps(step.body, inner)
+        rows = tuple(
+            plan_format.Row(replace(inner.buffer(row), nbytes=body.type(row).nbytes), self._operand(step.site, outer, stacked))
+            for row, stacked in zip(body.external_outputs.values(), node.outputs[carried:]))
+        condition = replace(outer.buffer(node.outputs[0]), nbytes=1)
+        return plan_format.Loop(condition, step.site.op.most, steps, rows, node.sources, step.site.op.reason)
+
+    def _seen(self, outer: _Places, value: str) -> Argument:
+        """Where the body of a loop finds a value of the graph around it."""
+        data = outer.graph.constant(value)
+        return outer.buffer(value) if data is None else self.weights.add(data)
+
+
+@dataclass
+class _Blob:
+    """Arrays one after another, equal ones once."""
+
+    alignment: int
+    data: bytearray = field(default_factory=bytearray)
+    _seen: dict[bytes, Argument] = field(default_factory=dict)
+
+    def add(self, array: np.ndarray) -> Argument:
+        raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+        key = hashlib.sha256(raw).digest()
+        if key not in self._seen:
+            self.data += bytes(-len(self.data) % self.alignment)
+            self._seen[key] = Argument("weights", 0, len(self.data), max(len(raw), 1))
+            self.data += raw
+        return self._seen[key]
+
+
+def _shape(graph: Graph, value: str) -> tuple[int, ...]:
+    """A shape as the plan has it, -1 for what depends on data."""
+    type = graph.type(value)
+    return tuple(-1 if d in type.open else e for d, e in enumerate(type.shape))
+
+
+def _tensor(graph: Graph, name: str, value: str) -> plan_format.Tensor:
+    return plan_format.Tensor(name, _shape(graph, value), graph.type(value).dtype.name)
+
+
+def _state(graph: Graph, name: str, weights: _Blob) -> plan_format.State:
+    initial = graph.states[name].initial
+    start = replace(weights.add(initial), nbytes=initial.nbytes) if initial.any() else None
+    return plan_format.State(name, initial.nbytes, start)
