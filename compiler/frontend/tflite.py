@@ -133,8 +133,9 @@ class _Reader:
         return value
 
     def _declare(self, k: int, tensor: Tensor) -> str:
-        """A variable tensor holds zeros before the first run."""
-        initial = np.zeros(tensor.shape, np.float32 if tensor.quantized else tensor.type.dtype)
+        """A variable tensor holds zeros before the first run; a quantised one its zero point, but of uint8 the number 0, as in LiteRT."""
+        first = -int(tensor.quantization.zero_point[0]) if tensor.quantization and tensor.kind == "UINT8" else 0
+        initial = np.full(tensor.shape, first, np.float32 if tensor.quantized else tensor.type.dtype)
         self.values[k] = self.states[k] = value = self.graph.add_state(self.prefix + tensor.name, initial)
         return value
 

@@ -48,9 +48,6 @@ PICKING = MOVING | {
 BIASES = {"CONV_2D": 2, "CONV_3D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 """Which operand is a bias, of the scale of the products of the data and the weights."""
 
-SIXTEEN_BIT_STATES = {"LSTM", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM"}
-"""Operators between tensors of eight bits that keep states of sixteen; an LSTM of them has five intermediate tensors."""
-
 RECURRENT = {"BIDIRECTIONAL_SEQUENCE_LSTM", "BIDIRECTIONAL_SEQUENCE_RNN", "LSTM", "RNN", "SVDF", "UNIDIRECTIONAL_SEQUENCE_LSTM",
              "UNIDIRECTIONAL_SEQUENCE_RNN"}
 """Operators with a bias for each of their gates."""
@@ -173,8 +170,9 @@ class Grids:
         """The operator, the bits of its data, and those of its results: where it runs in integers, its place in the registry."""
         widths = [self._bits(k) for k in o.inputs]
         data, results = (widths[DATA.get(o.op, 0) :] or [0])[0], {self._bits(k) for k in o.outputs}
-        fits = max(widths, default=0) == data or (o.op in SIXTEEN_BIT_STATES and (o.op == "SVDF" or len(o.intermediates) == 5))
-        return (o.op, data, results.pop()) if fits and len(results) == 1 else (o.op, 0, 0)
+        if _has_wide_states(o):
+            return o.op, data, self._bits(o.outputs[0])
+        return (o.op, data, results.pop()) if max(widths, default=0) == data and len(results) == 1 else (o.op, 0, 0)
 
     def _bits(self, k: int) -> int:
         """Of a quantised tensor 8 or 16, else 0."""
@@ -210,3 +208,8 @@ class Grids:
             q = self.tensors[j].quantization if j >= 0 and o.op in RECURRENT and self.tensors[j].kind == "INT32" else None
             if q is not None and (bias := n.array(inputs[k])) is not None:
                 inputs[k] = n.add_constant((bias * q.scale.astype(np.float64)).astype(np.float32))
+
+
+def _has_wide_states(o: Operator) -> bool:
+    """Whether an operator, between tensors of eight bits, keeps states of sixteen; an LSTM is basic, or has five intermediate tensors."""
+    return o.op == "SVDF" or len(o.intermediates) == 5 or (o.op == "LSTM" and o.options.kernel_type == "BASIC")

@@ -9,17 +9,19 @@ import numpy as np
 
 from ..errors import Unsupported
 from .elementwise import Cast, Elementwise
-from .fixed_point import AWAY, finished, fixed, integer, integers, rescaled, saturated16
+from .fixed_point import AWAY, INTEGER, UP, divided, finished, fixed, integer, integers, rescaled, saturated16
+from .gather import Gather
 from .importing import QuantizedNode, quantized_op
 from .lstm_integer import GATES, OPERANDS, PEEPED, Factor, IntegerLstm
 from .matmul import MatMul
 from .movement import Concat, Reshape, Slice, Transpose
-from .q15 import WIDEST
+from .q15 import WIDEST, sigmoid, tanh
 from .quantized import FLOAT
 from .recurrent_tflite import input_products, parts, side_by_side, time_first
 from .reduce import Reduce
 
 INPUT_WEIGHTS, WEIGHTS, PEEPHOLES, BIASES, NORMS = range(1, 5), range(5, 9), range(9, 12), range(12, 16), range(20, 24)
+WORDS, BASIC_BITS = np.arange(-(1 << 15), 1 << 15), 4
 PROJECTION, PROJECTION_BIAS, HIDDEN, CELL = 16, 17, 18, 19
 
 
@@ -29,10 +31,12 @@ def tflite_integer_sequence_lstm(n: QuantizedNode) -> str:
 
 
 @quantized_op("LSTM")
-def tflite_integer_lstm(n: QuantizedNode) -> str:
+def tflite_integer_lstm(n: QuantizedNode) -> tuple[str, ...]:
     """One step."""
+    if n.options.kernel_type == "BASIC":
+        return _basic(n)
     y = _lstm(n, n.emit(Reshape((1, *n.shape(0))), n.input(0)), alone=False)
-    return n.emit(Reshape(n.shape(y)[1:]), y)
+    return (n.emit(Reshape(n.shape(y)[1:]), y),)
 
 
 @quantized_op("SVDF")
@@ -103,6 +107,40 @@ def _lstm(n: QuantizedNode, x: str, *, alone: bool) -> str:
     n.assign(CELL, n.emit(Cast(FLOAT), c))
     shift = n.zeros[HIDDEN] - int(n.grid[1])
     return n.emit(Cast(FLOAT), n.emit(Elementwise("add"), y, integer(n, shift)) if shift else y)
+
+
+def _basic(n: QuantizedNode) -> tuple[str, ...]:
+    """As of floats; gates and states have 16 bits, and their activations come from tables."""
+    x, h, weights, bias, c = (n.input(k) for k in range(5))
+    zeros = {*n.zeros[:2], int(n.grid[1])}
+    if zeros != {128} or _cell_bits(float(n.scales[4][0])) != BASIC_BITS:
+        raise Unsupported(f"a basic LSTM of zero points {sorted(zeros)} and a cell state with a scale of {n.scales[4][0]}; 128 and 2**-11 "
+                          "would be accepted")
+    batch, units = n.shape(h)
+    both = n.emit(Concat(1), x, h)
+    sums = n.emit(Elementwise("add"), integers(n, n.emit(MatMul(), both, n.emit(Transpose((1, 0)), weights))), bias)
+    z = saturated16(n, rescaled(n, sums, 4096 * float(n.scales[3][0]), UP))
+    i, new, f, o = (n.emit(Slice((0, k * units), (batch, units), (1, 1)), z) for k in range(4))
+    i, f, o = (_looked_up(n, sigmoid(WORDS), v) for v in (i, f, o))
+    taken = divided(n, _product(n, i, _looked_up(n, tanh(WORDS, 3), new)), BASIC_BITS)
+    state = saturated16(n, n.emit(Elementwise("add"), _product(n, f, integers(n, c)), taken))
+    narrow = saturated16(n, n.emit(Elementwise("mul"), state, integer(n, 1 << (BASIC_BITS - 3))))
+    h = finished(n, divided(n, _product(n, o, _looked_up(n, tanh(WORDS, 3), narrow)), 8))
+    state = n.emit(Cast(FLOAT), state)
+    n.assign(1, h)
+    n.assign(4, state)
+    return h, state, both, n.emit(Cast(FLOAT), z)
+
+
+def _looked_up(n: QuantizedNode, table: np.ndarray, words: str) -> str:
+    """Entries of a table with one for every number of 16 bits."""
+    return n.emit(Gather(0), n.add_constant(table.astype(INTEGER)), n.emit(Elementwise("sub"), words, integer(n, int(WORDS[0]))))
+
+
+def _product(n: QuantizedNode, a: str, b: str) -> str:
+    """Of fractions of 2**15, halves up."""
+    product = n.emit(Elementwise("add"), n.emit(Elementwise("mul"), a, b), integer(n, 1 << 14))
+    return n.emit(Elementwise("shift_right"), product, integer(n, 15))
 
 
 def _weights(n: QuantizedNode, steps: str, dtype: str) -> str:

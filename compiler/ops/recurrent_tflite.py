@@ -196,7 +196,10 @@ def _basic(n: TfliteNode) -> tuple[str, ...]:
     i, f, o = (n.emit(Elementwise("sigmoid"), v) for v in (i, f, o))
     kept = n.emit(Elementwise("mul"), f, c)
     state = n.emit(Elementwise("add"), kept, n.emit(Elementwise("mul"), i, n.emit(Elementwise("tanh"), new)))
-    return n.emit(Elementwise("mul"), o, n.emit(Elementwise("tanh"), state)), state, both, products
+    h = n.emit(Elementwise("mul"), o, n.emit(Elementwise("tanh"), state))
+    n.assign(1, h)
+    n.assign(4, state)
+    return h, state, both, products
 
 
 def parts(n: TfliteNode, flat: str, shapes: Sequence[tuple[int, ...]]) -> list[str]:

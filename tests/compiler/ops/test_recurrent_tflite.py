@@ -96,16 +96,18 @@ def test_lstm(tmp_path: Path, form: dict[str, bool]) -> None:
     agree(tmp_path, m, (B, N))
 
 
-def test_basic_lstm(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kept", [False, True])
+def test_basic_lstm(tmp_path: Path, kept: bool) -> None:
+    """The state is fed, or kept."""
     m = TfliteWriter()
-    x, h, c = m.input("x", (B, N), "float32"), m.input("h", (B, U), "float32"), m.input("c", (B, U), "float32")
+    x, h, c = m.input("x", (B, N), "float32"), *(m.variable((B, U), "float32") if kept else m.input(k, (B, U), "float32") for k in "hc")
     w, b = floats((4 * U, N + U), (4 * U,))
     specs = [((B, U), "float32"), ((B, U), "float32"), ((B, N + U), "float32"), ((B, 4 * U), "float32")]
     options = {"kernel_type": "BASIC", "fused_activation_function": "TANH"}
     results = m.op("LSTM", [x, h, m.constant(w), m.constant(b), c], options, outputs=specs)
     for y in results:
         m.output(y)
-    agree(tmp_path, m, (B, N), (B, U), (B, U))
+    agree(tmp_path, m, (B, N), *[(B, U)] * (0 if kept else 2))
 
 
 @pytest.mark.parametrize("merged", [True, False])
