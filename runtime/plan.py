@@ -252,32 +252,35 @@ class Plan:
             known = a is None or (a.buffer == "weights" and a.offset >= 0 and a.offset + a.nbytes <= len(self.weights))
             _require(state.nbytes >= 0 and known and (a is None or a.nbytes == state.nbytes), f"state '{state.name}' has no such contents")
         kept: dict[tuple[str, int], Operand] = {}
-        self._check_steps("", self.launches, sizes, kept)
+        self._check_steps((), self.launches, sizes, kept)
         for index, tensor in enumerate(self.outputs):
             made = kept.get(("output", index))
             fits = not tensor.open or (made is not None and (made.shape, made.dtype) == (tensor.shape, tensor.dtype))
             _require(fits, f"no step on the host makes '{tensor}'")
 
-    def _check_steps(self, within: str, steps: tuple[Step, ...], sizes: dict[str, list[int]], kept: dict[tuple[str, int], Operand]) -> None:
-        """Checks steps, and adds to `kept` what they leave on the host."""
+    def _check_steps(self, loops: tuple[int, ...], steps: tuple[Step, ...], sizes: dict[str, list[int]],
+                     kept: dict[tuple[str, int], Operand]) -> None:
+        """Checks the steps within loops, by their numbers, and adds to `kept` what they leave on the host."""
         for number, step in enumerate(steps):
-            where = f"{within}launch {number}"
+            path = (*loops, number)
+            where = ", ".join(f"launch {k}" for k in path)
             match step:
                 case Launch():
                     self._check(where, step, sizes)
                 case HostStep():
                     self._check_host(where, step, sizes, kept)
                 case Loop():
-                    self._check_loop(where, step, sizes, kept)
+                    self._check_loop(where, path, step, sizes, kept)
 
-    def _check_loop(self, where: str, loop: Loop, sizes: dict[str, list[int]], kept: dict[tuple[str, int], Operand]) -> None:
+    def _check_loop(self, where: str, path: tuple[int, ...], loop: Loop, sizes: dict[str, list[int]],
+                    kept: dict[tuple[str, int], Operand]) -> None:
         """Checks a loop; of what the host keeps only the rows outlive it, for the body may never run."""
         place, most = loop.condition, loop.most
-        _require(where.count("launch") <= NESTING, f"{where}: more than {NESTING} loops within one another")
+        _require(len(path) <= NESTING, f"{where}: more than {NESTING} loops within one another")
         _require(place.buffer in ("arena", "output") and place.nbytes == 1, f"{where}: no byte of {place.buffer} is its condition")
         self._check_place(f"{where}, condition", place, sizes)
         _require(most is None or most >= 1, f"{where}: {most} runs")
-        self._check_steps(f"{where}, ", loop.body, sizes, dict(kept))
+        self._check_steps(path, loop.body, sizes, dict(kept))
         for k, row in enumerate(loop.rows):
             what, stacked = f"{where}, row {k}", row.stacked
             self._check_place(what, row.place, sizes)

@@ -40,7 +40,7 @@ def read_graph(data: bytes, path: Path, given: InputOptions) -> Graph:
 class _Reader:
     """Attributes:
         subgraphs: of the file; index: of the one that is read.
-        outer: the reader of the subgraph that calls this one, where one does.
+        outer: the reader of the subgraph that calls this one, where one does; callers: the subgraphs that called one another so far.
         values: the graph's value for each tensor that is known so far; None for one that a refused operator computes.
         states: the state of the graph for each variable tensor.
         prefix: of the names of nodes.
@@ -49,6 +49,7 @@ class _Reader:
     def __init__(self, subgraphs: Sequence[Subgraph], index: int, path: Path, outer: _Reader | None = None, prefix: str = ""):
         self.subgraphs, self.prefix = subgraphs, prefix
         self.subgraph = subgraph = subgraphs[index]
+        self.callers: tuple[int, ...] = (*(outer.callers if outer else ()), index)
         self.path = path
         self.graph: Graph = outer.graph if outer else Graph(path.stem)
         self.desk: Desk = outer.desk if outer else Desk(path, self.graph)
@@ -167,6 +168,8 @@ class _Inline:
         outer = self.reader
         if not 0 < index < len(outer.subgraphs):
             raise ModelError(f"{outer.path}: '{self.name}' calls subgraph {index} of {len(outer.subgraphs)}")
+        if index in outer.callers:
+            raise ModelError(f"{outer.path}: '{self.name}' calls subgraph {index}, which calls it")
         inner = _Reader(outer.subgraphs, index, outer.path, outer, f"{self.name}/{self.calls}/" if self.calls else f"{self.name}/")
         self.calls += 1
         inner.values.update(zip(inner.subgraph.inputs, operands))
@@ -177,13 +180,15 @@ class _Inline:
         return [inner.value(k) for k in inner.subgraph.outputs]
 
 
-def _handed_on(subgraphs: Sequence[Subgraph], index: int) -> list[bool]:
+def _handed_on(subgraphs: Sequence[Subgraph], index: int, *callers: int) -> list[bool]:
     """Which results of a subgraph are the operands in their places, as they are, loops that hand them on included."""
+    if index in callers or not 0 < index < len(subgraphs):
+        return []  # who calls it refuses it
     subgraph = subgraphs[index]
     source = {k: k for k in subgraph.inputs}
     for operator in subgraph.operators:
         if operator.op == "WHILE":
-            same = _handed_on(subgraphs, operator.options.body_subgraph_index)
+            same = _handed_on(subgraphs, operator.options.body_subgraph_index, index, *callers)
             source.update((o, source.get(i, -1)) for i, o, kept in zip(operator.inputs, operator.outputs, same) if kept)
     return [source.get(o, -1) == i for i, o in zip(subgraph.inputs, subgraph.outputs)]
 

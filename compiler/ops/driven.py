@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from ..errors import GraphError, Unsupported
+from ..errors import ComputedOperand, GraphError, Refused, Unsupported
 from ..ir import Graph, Node, TensorType, Value
 from .elementwise import Elementwise
 from .importing import SourceNode
@@ -77,11 +77,14 @@ def drive(n: SourceNode, going: str, values: Sequence[str], run: Run, most: int 
         What the last run leaves, and each row of all runs, whose number depends on data.
 
     Raises:
-        Unsupported: a run changes a type, or nothing ends the loop.
+        Unsupported: a run changes a type, nothing ends the loop, or a node of it is refused.
     """
     graph, stretch = n.graph, Stretch(n.graph)
     held = [_placeholder(n, graph.type(v)) for v in values]
-    again, results, rows = run(held)
+    try:
+        again, results, rows = run(held)
+    except Refused:
+        raise ComputedOperand("its course is decided at run time, and nodes within need a constant one", going) from None
     results = [_source(graph, v) for v in results]
     final = {before: after for before, after, result in zip(held, values, results) if result in (before, after)}
     for before, after in final.items():

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from planish.runtime.plan import Argument, HostStep, Kernel, Launch, Operand, Plan, Tensor
+from planish.runtime.plan import Argument, HostStep, Kernel, Launch, Loop, Operand, Plan, Row, Tensor
 
 SCALE = """__kernel void scale(__global const float *restrict x, __global const float *restrict w, __global float *restrict y)
 {
@@ -71,3 +71,39 @@ def hosted() -> Plan:
 
 def expected(a: np.ndarray, b: np.ndarray) -> dict[str, np.ndarray]:
     return {"total": 2 * a + b, "thrice": 3 * a}
+
+
+BEGIN = """__kernel void begin(__global float *restrict total, __global char *restrict go)
+{
+    total[get_global_id(0)] = 0;
+    if (get_global_id(0) == 0) *go = 1;
+}
+"""
+MORE = """__kernel void more(__global const float *restrict a, __global float *restrict total, __global char *restrict go)
+{
+    const int i = get_global_id(0);
+    total[i] += a[i];
+    if (i == 0) *go = total[0] < 10;
+}
+"""
+
+
+def looped() -> Plan:
+    """total = a + a + … until its first element is 10 or more, at most 5 times; rows = total after each; found = where rows are not 0."""
+    a, total, go = Argument("input", 0, 0, 24), Argument("output", 0, 0, 24), Argument("arena", 0, ALIGNMENT, 1)
+    rows = Operand(Argument("output", 1, 0, 0), (-1, *SHAPE), "float32", "float32")
+    inner = Operand(Argument("host", 0, 0, 0), (2, -1), "int64", "int64")
+    body = (Launch(1, (6,), None, (a, total, go), ("add",), variant="more"),
+            HostStep("nonzero", {"by_row": False}, (Operand(total, SHAPE, "float32", "float32"),), (inner,)),
+            HostStep("copy", {}, (inner,), (replace(inner, place=Argument("host", 1, 0, 0)),)))
+    return Plan(
+        inputs=(Tensor("a", SHAPE, "float32"),),
+        outputs=(Tensor("total", SHAPE, "float32"), Tensor("rows", (-1, *SHAPE), "float32"), Tensor("found", (3, -1), "int64")),
+        kernels=(Kernel("begin", BEGIN), Kernel("more", MORE)),
+        launches=(
+            Launch(0, (6,), None, (total, go), ("zeros",), variant="begin"),
+            Loop(replace(go, nbytes=1), 5, body, (Row(total, rows),), ("while",), "data decide"),
+            HostStep("nonzero", {"by_row": False}, (rows,), (Operand(Argument("output", 2, 0, 0), (3, -1), "int64", "int64"),)),
+        ),
+        arena=2 * ALIGNMENT, alignment=ALIGNMENT,
+    )  # fmt: skip

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from planish.compiler import compile_model
-from planish.compiler.errors import GraphError, UnsupportedError
+from planish.compiler.errors import GraphError, ModelError, UnsupportedError
 from planish.compiler.frontend import load
 from planish.compiler.ir import Graph, TensorType
 from planish.compiler.ops.loop import Loop
@@ -279,3 +279,21 @@ def test_loops_that_contradict_themselves(operands: tuple[str, ...], most: int, 
     types = {"c": TensorType((), np.dtype(bool)), "x": TensorType((2,), np.dtype(np.float32)), "": None}
     with pytest.raises(GraphError, match=reason):
         Loop(body, most).infer(*(types[name] for name in operands))
+
+
+@pytest.mark.parametrize("cycle", ["cond", "body"])
+def test_subgraphs_that_call_themselves(tmp_path: Path, cycle: str) -> None:
+    m = TfliteWriter()
+    x = m.input("x", (), "float32")
+    cond, body = m.subgraph("cond"), m.subgraph("body")
+    options = {"cond_subgraph_index": cond.index, "body_subgraph_index": body.index}
+    a, b = cond.input("a", (), "float32"), body.input("b", (), "float32")
+    if cycle == "cond":
+        a = cond.op("WHILE", [a], options, shape=(), dtype="float32")
+    else:
+        b = body.op("WHILE", [b], options, shape=(), dtype="float32")
+    cond.output(cond.op("LESS", [a, cond.constant(np.float32(2))], shape=(), dtype="bool"))
+    body.output(b)
+    m.output(m.op("WHILE", [x], options, shape=(), dtype="float32"))
+    with pytest.raises(ModelError, match=r"calls subgraph [12], which calls it"):
+        load(write(tmp_path, m))
