@@ -142,7 +142,7 @@ def _calls(function: Callable[..., Any], seen: set[Callable[..., Any]]) -> Itera
         match node.func, node.args:
             case ast.Name(id="Unsupported"), [reason, *_]:
                 yield "Unsupported", _text(reason)
-            case ast.Attribute(attr="constant" | "integers"), [_, what]:
+            case ast.Attribute(attr="constant" | "integers" | "shape_operand"), [_, what]:
                 yield "constant", _text(what)
             case ast.Name(id=name), _:
                 yield from _calls(function.__globals__.get(name, len), seen)

@@ -74,9 +74,10 @@ class Grids:
         self._stored: dict[tuple[str, Grid], str] = {}
 
     def type(self, k: int) -> TensorType:
-        """The type that a tensor's value has in the graph."""
+        """The type that a tensor's value has in the graph, as far as the file records it."""
         tensor = self.tensors[k]
-        return TensorType(tensor.shape, np.dtype(np.float32)) if tensor.quantized else tensor.type
+        left = tuple(d for d, extent in enumerate(tensor.signature) if extent < 0)
+        return TensorType(tensor.shape, np.dtype(np.float32) if tensor.quantized else tensor.type.dtype, left)
 
     def importer(self, o: Operator) -> Callable[..., Result] | None:
         """The importer of an operator: where its tensors are quantised, the one of integers, if there is one."""
@@ -115,7 +116,8 @@ class Grids:
                                  intermediates=tuple((float(q.scale[0]), int(q.zero_point[0])) if q else (0.0, 0) for q in between))
         if self._takes_stored(o):
             inputs = [self.encode(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]
-            return replace(n, inputs=tuple(inputs), results=tuple(self.tensors[k].type for k in o.outputs))
+            results = tuple(replace(t, dtype=self.tensors[k].type.dtype) for t, k in zip(n.results, o.outputs))
+            return replace(n, inputs=tuple(inputs), results=results)
         if self._passes_steps(o) or hybrid(o, self.tensors):
             return n
         inputs = [self._real(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]

@@ -145,8 +145,11 @@ def _onnx_size(n: OnnxNode, spatial: Sequence[int], kernel: Sequence[int], strid
 
 @tflite_op("TRANSPOSE_CONV")
 def tflite_transpose_conv(n: TfliteNode) -> str:
-    """Operands: output shape, w [O,KY,KX,C], x, and since version 3 a bias. Where the shape is computed, the recorded result decides."""
-    shape = n.integers(0, "the output shape") if n.array(0) is not None else n.results[0].shape
+    """Operands: output shape, w [O,KY,KX,C], x, and since version 3 a bias.
+
+    Where the shape is computed, the recorded result decides, if no extent of that is open.
+    """
+    shape = n.shape_operand(0, "the output shape, where the file leaves the result's open")
     y = _tflite(n, n.input(2), n.input(1), n.input(3), (shape[1], shape[2]), (n.options.stride_h, n.options.stride_w), n.options.padding)
     return activate(n, y, n.options.fused_activation_function if n.version > 3 else "NONE")
 

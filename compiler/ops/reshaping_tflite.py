@@ -19,14 +19,12 @@ MIRROR_MODES: dict[str, PadMode] = {"REFLECT": "reflect", "SYMMETRIC": "symmetri
 
 @tflite_op("RESHAPE")
 def tflite_reshape(n: TfliteNode) -> str:
-    """The shape is a constant operand, else an option; where it is computed, the recorded result decides.
+    """The shape is an operand, else an option; where it is computed, the recorded result decides, if no extent of that is open.
 
     Complex numbers, which are pairs along a last axis, stay together.
     """
-    if n.array(1) is not None:
-        shape = n.integers(1, "shape")
-    elif n.input(1):
-        shape = n.results[0].shape
+    if n.input(1):
+        shape = n.shape_operand(1, "shape, where the file leaves the result's open")
     else:
         shape = n.options.new_shape
         if shape == (0,) and n.type(0).size == 1:

@@ -60,6 +60,8 @@ def stablehlo_broadcast(n: TfliteNode) -> str:
     """Axis d of the operand becomes axis dimensions[d] of the result, whose shape the file records."""
     dimensions = n.integers(1, "broadcast dimensions") if n.input(1) else n.options.broadcast_dimensions
     shape, given = n.results[0].shape, n.shape(0)
+    if n.results[0].open:
+        raise Unsupported("a result of which the file leaves extents open; a whole shape would be accepted")
     if list(dimensions) != sorted(set(dimensions)) or len(dimensions) != len(given):
         raise Unsupported(f"broadcast dimensions {tuple(dimensions)} of {n.type(0)}; one for each axis, in rising order, would be accepted")
     extents = dict(zip(dimensions, given))

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper
 
 from planish.compiler.errors import UnsupportedError
 from planish.compiler.frontend import load
+from planish.compiler.ir import evaluate
 from tests.oracles import evaluated, litert, onnx_model, onnx_node, ort, same, standard_case, standard_cases, write
 from tests.tflite_writer import TfliteWriter
 
@@ -253,12 +254,27 @@ def test_shapes_that_broadcast(tmp_path: Path) -> None:
     same(evaluated(path, [x]), litert(path, [x]), 0)
 
 
-def test_reshape_by_the_recorded_result(tmp_path: Path) -> None:
+def reshaped(recorded: tuple[int, ...], signature: tuple[int, ...] | None) -> TfliteWriter:
+    """RESHAPE by a shape that is fed, plus 0."""
     m = TfliteWriter()
-    x, shape = m.input("x", (2, 6), "float32"), m.input("shape", (2,), "int32")
-    m.output(m.op("RESHAPE", [x, shape], shape=(3, 4), dtype="float32"))
-    arrays = [RNG.random((2, 6), np.float32), np.array([3, 4], np.int32)]
-    same(evaluated(write(tmp_path, m), arrays), [arrays[0].reshape(3, 4)], 0)
+    x, fed = m.input("x", (2, 6), "float32"), m.input("shape", (2,), "int32")
+    shape = m.op("ADD", [fed, m.constant(np.zeros(2, np.int32))], shape=(2,), dtype="int32")
+    m.output(*m.op("RESHAPE", [x, shape], outputs=[(recorded, "float32", None, signature)]))
+    return m
+
+
+def test_reshape_by_the_recorded_result(tmp_path: Path) -> None:
+    path, arrays = write(tmp_path, reshaped((3, 4), None)), [RNG.random((2, 6), np.float32), np.array([3, 4], np.int32)]
+    same(evaluated(path, arrays), litert(path, arrays), 0)
+
+
+@pytest.mark.parametrize(("recorded", "signature"), [((1, 1), (-1, -1)), ((3, 4), (-1, 4)), ((), None)])
+def test_a_fed_shape_of_which_nothing_is_recorded(tmp_path: Path, recorded: tuple[int, ...], signature: tuple[int, ...] | None) -> None:
+    path, x, shape = write(tmp_path, reshaped(recorded, signature)), RNG.random((2, 6), np.float32), np.array([3, 4], np.int32)
+    with pytest.raises(UnsupportedError, match=r"RESHAPE .* is computed at run time; .* --input-value shape=…"):
+        load(path)
+    graph = load(path, input_values={"shape": shape})
+    same([evaluate(graph, {"x": x})[v] for v in graph.outputs.values()], litert(path, [x, shape]), 0)
 
 
 def test_gather_with_common_axes_of_constants(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from planish.compiler.errors import GraphError, UnsupportedError
 from planish.compiler.frontend import load
-from planish.compiler.ir import Step, TensorType
+from planish.compiler.ir import Step, TensorType, evaluate
 from planish.compiler.ops.conv_transpose import ConvTranspose2D
 from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.movement import Slice, Transpose
@@ -132,6 +132,24 @@ def test_onnx_refused(tmp_path: Path) -> None:
     for weights in (w[:2], w[0], w[..., 0]):
         with pytest.raises(UnsupportedError, match="does not fit weights"):
             load(onnx_node(tmp_path, "ConvTranspose", [x], [weights]))
+
+
+def test_tflite_with_a_fed_shape(tmp_path: Path) -> None:
+    """It is the recorded one, if that is a whole shape, else it has to be given."""
+    x, w, shape = *floats((2, 4, 5, 3), (6, 3, 3, 3)), np.array((2, 8, 10, 6), np.int32)
+    for signature in (None, (2, -1, -1, 6)):
+        m = TfliteWriter()
+        operands = [m.input("shape", (4,), "int32"), m.constant(w), m.input("x", x.shape, "float32")]
+        options = {"padding": "SAME", "stride_h": 2, "stride_w": 2}
+        m.output(*m.op("TRANSPOSE_CONV", operands, options, outputs=[((2, 8, 10, 6), "float32", None, signature)]))
+        path = write(tmp_path, m)
+        if signature is None:
+            same(evaluated(path, [shape, x]), litert(path, [shape, x]))
+            continue
+        with pytest.raises(UnsupportedError, match="the output shape, .* --input-value shape=…"):
+            load(path)
+        graph = load(path, input_values={"shape": shape})
+        same([evaluate(graph, {"x": x})[v] for v in graph.outputs.values()], litert(path, [shape, x]))
 
 
 def tflite_model(size: tuple[int, ...], w: np.ndarray, bias: np.ndarray | None, *, computed: bool = False, **options: Any) -> TfliteWriter:

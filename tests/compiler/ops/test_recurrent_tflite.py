@@ -162,6 +162,19 @@ def handle(g: Subgraph) -> int:
     return g.op("VAR_HANDLE", [], {"shared_name": "v", "container": ""}, shape=(), dtype="resource")
 
 
+@pytest.mark.parametrize("signature", [None, (-1,)])
+def test_a_variable_that_nothing_is_assigned_to(tmp_path: Path, signature: tuple[int, ...] | None) -> None:
+    m = TfliteWriter()
+    read = m.op("READ_VARIABLE", [handle(m)], outputs=[((3,), "float32", None, signature)])
+    m.output(m.op("ADD", [m.input("x", (3,), "float32"), *read], shape=(3,), dtype="float32"))
+    path = write(tmp_path, m)
+    if signature is None:
+        assert load(path).states
+        return
+    with pytest.raises(UnsupportedError, match="READ_VARIABLE .* the file leaves extents open"):
+        load(path)
+
+
 def variables() -> TfliteWriter:
     """y = -v, v = v + x, z = -v; v is 1, 2, 3 before the first run."""
     m = TfliteWriter()

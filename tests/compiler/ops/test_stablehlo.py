@@ -43,10 +43,10 @@ def test_elementwise(tmp_path: Path, op: str, arrays: list[np.ndarray], expected
     same(evaluated(write(tmp_path, m), arrays), [wanted])
 
 
-def broadcast(x: np.ndarray, dimensions: list[int], shape: tuple[int, ...]) -> TfliteWriter:
+def broadcast(x: np.ndarray, dimensions: list[int], shape: tuple[int, ...], signature: tuple[int, ...] | None = None) -> TfliteWriter:
     m = TfliteWriter()
     names = [m.input("x", x.shape, "float32"), m.constant(np.array(dimensions, np.int64))]
-    m.output(m.op("STABLEHLO_BROADCAST_IN_DIM", names, {}, shape=shape, dtype="float32"))
+    m.output(*m.op("STABLEHLO_BROADCAST_IN_DIM", names, {}, outputs=[(shape, "float32", None, signature)]))
     return m
 
 
@@ -56,6 +56,8 @@ def test_broadcast(tmp_path: Path) -> None:
     same(evaluated(path, [x]), [np.broadcast_to(x[None, :, None], (2, 3, 5, 4))])
     with pytest.raises(UnsupportedError, match="in rising order"):
         load(write(tmp_path, broadcast(x, [3, 1], (2, 3, 5, 4))))
+    with pytest.raises(UnsupportedError, match="the file leaves extents open; a whole shape would be accepted"):
+        load(write(tmp_path, broadcast(x, [1, 3], (2, 3, 5, 4), (-1, 3, 5, 4))))
 
 
 @pytest.mark.parametrize("x", [A, INT])
