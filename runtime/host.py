@@ -163,6 +163,16 @@ def unique(x: np.ndarray, /, *, axis: int | None, sorted: bool) -> Arrays:
 
 
 @_function(1)
+def segment_sum(x: np.ndarray, ids: np.ndarray, /) -> Arrays:
+    """The sums of the slices of x along its first axis that have the same number: as many as the largest number says, and one."""
+    if ids.shape != x.shape[:1] or ids.min(initial=0) < 0:
+        raise ValueError(f"numbers {ids.dtype}{list(ids.shape)} from {ids.min(initial=0)} on for {x.dtype}{list(x.shape)}")
+    sums = np.zeros((int(ids.max(initial=-1)) + 1, *x.shape[1:]), x.dtype)
+    np.add.at(sums, ids, x)
+    return (sums,)
+
+
+@_function(1)
 def compress(x: np.ndarray, condition: np.ndarray, /, *, axis: int | None) -> Arrays:
     """The slices of x along an axis, or its elements, for which the condition, which may be shorter, holds."""
     return (np.compress(condition, x, axis),)

@@ -26,7 +26,7 @@ BITS = {"INT4": 4, "INT8": 8, "UINT8": 8, "INT16": 16}
 RANGES = {"INT4": (-8, 7), "INT8": (-128, 127), "UINT8": (0, 255), "INT16": (-32768, 32767)}
 """The least and the greatest number of each type that stands for reals."""
 
-STORED = {"ASSIGN_VARIABLE", "BITCAST", "CAST", "READ_VARIABLE"}
+STORED = {"ASSIGN_VARIABLE", "BITCAST", "CAST", "READ_VARIABLE", "SCATTER_ND"}
 """Operators that take the stored integers for what they are."""
 
 CALLS = {"CALL_ONCE", "IF", "WHILE"}
@@ -109,10 +109,12 @@ class Grids:
         if self.is_integer(o):
             fields = {name: getattr(n, name) for name in n.__dataclass_fields__}
             of = [self.tensors[k].quantization if k >= 0 else None for k in o.inputs]
+            result = self.tensors[o.outputs[0]]
             between = [self.tensors[k].quantization for k in o.intermediates]
             return QuantizedNode(**fields, bits=tuple(map(self._bits, o.inputs)),
                                  scales=tuple(q.scale.ravel() if q else NO_SCALE for q in of),
-                                 zeros=tuple(int(q.zero_point[0]) if q else 0 for q in of), grid=self._grid(self.tensors[o.outputs[0]]),
+                                 zeros=tuple(int(q.zero_point[0]) if q else 0 for q in of),
+                                 grid=self._grid(result) if result.quantized else QuantizedNode.grid,
                                  intermediates=tuple((float(q.scale[0]), int(q.zero_point[0])) if q else (0.0, 0) for q in between))
         if self._takes_stored(o):
             inputs = [self.encode(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]

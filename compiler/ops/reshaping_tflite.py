@@ -8,6 +8,8 @@ import numpy as np
 
 from ..errors import Unsupported
 from .activation import activate
+from .elementwise import Elementwise
+from .gather import gather
 from .importing import TfliteNode, tflite_op
 from .movement import Broadcast, DepthToSpace, Pad, PadMode, Reshape, SpaceToDepth, Tile, Transpose
 from .op import normal_axis
@@ -84,10 +86,22 @@ def tflite_split_v(n: TfliteNode) -> list[str]:
 
 @tflite_op("SLICE")
 def tflite_slice(n: TfliteNode) -> str:
-    """A size of -1 goes to the end of the axis."""
-    shape, begin, size = n.shape(0), n.integers(1, "begin"), n.integers(2, "size")
+    """A size of -1 goes to the end of the axis. Where to begin may be computed, as long as the sizes are there."""
+    shape, size = n.shape(0), n.integers(2, "size")
+    if n.array(1) is None and -1 not in size:
+        y = n.input(0)
+        for d, (whole, count) in enumerate(zip(shape, size, strict=True)):
+            y = gather(n, y, _onward(n, n.input(1), d, count), d) if count < whole else y
+        return y
+    begin = n.integers(1, "begin")
     taken = [e - b if s == -1 else s for b, s, e in zip(begin, size, shape, strict=True)]
     return cut(n, n.input(0), {d: (b, s, 1) for d, (b, s) in enumerate(zip(begin, taken))})
+
+
+def _onward(n: TfliteNode, begin: str, axis: int, count: int) -> str:
+    """So many indices from entry `axis` of `begin` on."""
+    first = cut(n, begin, {0: (axis, 1, 1)})
+    return n.emit(Elementwise("add"), first, n.add_constant(np.arange(count, dtype=n.type(begin).dtype)))
 
 
 @tflite_op("STRIDED_SLICE")
@@ -98,6 +112,8 @@ def tflite_strided_slice(n: TfliteNode) -> str:
     new_axis_mask: an axis of extent 1 that is not in the operand. shrink_axis_mask: one element, and the axis goes.
     """
     o, shape = n.options, n.shape(0)
+    if n.array(1) is None or n.array(2) is None:
+        return _strided_slice_somewhere(n)
     entries = list(zip(n.integers(1, "begin"), n.integers(2, "end"), n.integers(3, "strides"), strict=True))
     added = sum(o.new_axis_mask >> k & 1 for k in range(len(entries)) if not o.ellipsis_mask >> k & 1)
     ellipsis = len(shape) - (len(entries) - added - (o.ellipsis_mask != 0))
@@ -123,6 +139,21 @@ def tflite_strided_slice(n: TfliteNode) -> str:
     return n.emit(Reshape(tuple(result)), y) if tuple(result) != n.shape(y) else y
 
 
+def _strided_slice_somewhere(n: TfliteNode) -> str:
+    """Of each axis all, or one element, whose place is computed."""
+    o, y, shape = n.options, n.input(0), n.shape(0)
+    steps, gone = n.integers(3, "strides"), []
+    for k, step in enumerate(steps):
+        if o.shrink_axis_mask >> k & 1:
+            y = gather(n, y, cut(n, n.input(1), {0: (k, 1, 1)}), k)
+            gone.append(k)
+        elif (o.new_axis_mask | o.ellipsis_mask) >> k & 1 or not (o.begin_mask & o.end_mask) >> k & 1:
+            raise Unsupported(f"the range of axis {k} is computed; all of it, or one element (shrink_axis_mask) would be accepted")
+        else:
+            y = cut(n, y, {k: extents(0 if step > 0 else shape[k] - 1, shape[k] if step > 0 else -shape[k] - 1, step, shape[k])})
+    return squeeze(n, y, gone) if gone else y
+
+
 def _range(entry: Range, size: int, masks: Range, *, offset: bool) -> Range:
     """(begin, extent, step) of what one (begin, end, step) takes of an axis.
 
@@ -142,8 +173,12 @@ def _range(entry: Range, size: int, masks: Range, *, offset: bool) -> Range:
 
 @tflite_op("PAD", "PADV2")
 def tflite_pad(n: TfliteNode) -> str:
-    value = n.constant(2, "value").item() if n.input(2) else 0.0
-    return n.emit(Pad(_pairs(n, 1, "paddings"), "constant", value), n.input(0))
+    pairs, value = _pairs(n, 1, "paddings"), n.array(2)
+    y = n.emit(Pad(pairs, "constant", 0.0 if value is None else value.item()), n.input(0))
+    if value is not None or not n.input(2):
+        return y
+    inside = n.add_constant(np.pad(np.ones(n.shape(0), bool), pairs))
+    return n.emit(Elementwise("where"), inside, y, reshape(n, n.input(2), ()))
 
 
 @tflite_op("MIRROR_PAD")

@@ -14,7 +14,7 @@ from ..errors import ComputedOperand, GraphError, Unsupported
 from ..ir import TensorType
 from .elementwise import Cast, Elementwise
 from .gather import Gather
-from .importing import OnnxNode, QuantizedNode, SourceNode, TfliteNode, onnx_op, quantized_op, tflite_op
+from .importing import EIGHT, SIXTEEN, OnnxNode, QuantizedNode, SourceNode, TfliteNode, onnx_op, quantized_op, tflite_op
 from .movement import Reshape, Transpose
 from .op import Op, normal_axis
 
@@ -190,7 +190,7 @@ def tflite_resize_bilinear(n: TfliteNode) -> str:
     return n.emit(Cast(type.dtype), n.emit(Elementwise("add"), y, away))
 
 
-@quantized_op("RESIZE_BILINEAR")
+@quantized_op("RESIZE_BILINEAR", bits=(EIGHT, SIXTEEN))
 def tflite_resize_quantized(n: QuantizedNode) -> str:
     """Sums of stored numbers are rounded, halves away from zero; those of signed ones have weights of fixed point."""
     _, zero_point, low, high = n.grid
@@ -202,7 +202,12 @@ def tflite_resize_quantized(n: QuantizedNode) -> str:
 @tflite_op("RESIZE_NEAREST_NEIGHBOR")
 def tflite_resize_nearest(n: TfliteNode) -> str:
     if n.options.align_corners and n.options.half_pixel_centers:
-        raise Unsupported("align_corners and half_pixel_centers together; one of them would be accepted")
+        y, shape = n.input(0), n.shape(0)
+        for axis, extent in zip((1, 2), n.integers(1, "the size")):
+            at, last = np.arange(extent, dtype=np.float32) + np.float32(0.5), np.float32(shape[axis] - 1)
+            step = last / np.float32(extent - 1) if extent > 1 else np.float32(shape[axis])
+            y = n.emit(Gather(axis), y, n.add_constant(np.minimum(np.floor(at * step + np.float32(0.5)), last).astype(np.int32)))
+        return y
     return resized(n, n.input(0), _tflite_op(n, "nearest"))
 
 

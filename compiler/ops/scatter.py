@@ -207,8 +207,9 @@ def _reduction(n: OnnxNode) -> Reduction:
 
 @tflite_op("SCATTER_ND")
 def tflite_scatter_nd(n: TfliteNode) -> str:
-    """Zeros, to which the updates are added."""
-    return scatter(n, ScatterND(n.integers(2, "shape"), "add"), n.scalar(0, n.input(1)), n.input(0), n.input(1))
+    """Zeros, to which the updates are added; truth values are joined by or."""
+    reduction: Reduction = "max" if n.type(1).dtype == np.bool_ else "add"
+    return scatter(n, ScatterND(n.integers(2, "shape"), reduction), n.scalar(0, n.input(1)), n.input(0), n.input(1))
 
 
 @tflite_op("SPARSE_TO_DENSE")
@@ -244,7 +245,7 @@ def tflite_embedding_lookup_sparse(n: TfliteNode) -> str:
 
 
 SEGMENTS: dict[str, tuple[Reduction, float]] = {
-    "SEGMENT_SUM": ("add", 0), "UNSORTED_SEGMENT_SUM": ("add", 0), "UNSORTED_SEGMENT_PROD": ("mul", 1),
+    "UNSORTED_SEGMENT_SUM": ("add", 0), "UNSORTED_SEGMENT_PROD": ("mul", 1),
     "UNSORTED_SEGMENT_MAX": ("max", -np.inf), "UNSORTED_SEGMENT_MIN": ("min", np.inf),
 }  # fmt: skip
 """How elements of a segment are joined, and the start; an infinite one is the last finite number of the type."""
@@ -252,13 +253,13 @@ SEGMENTS: dict[str, tuple[Reduction, float]] = {
 
 @tflite_op(*SEGMENTS)
 def tflite_segments(n: TfliteNode) -> str:
-    """Rows of operand 0 joined by the numbers in operand 1; those of negative numbers are left out."""
-    reduction, start = SEGMENTS[n.op]
+    (count,) = n.integers(2, "the number of segments")
+    return joined(n, *SEGMENTS[n.op], count)
+
+
+def joined(n: SourceNode, reduction: Reduction, start: float, count: int) -> str:
+    """Slices of operand 0 joined by the numbers in operand 1; those of negative numbers are left out."""
     dtype, ids = n.type(0).dtype, n.type(1)
-    if n.op == "SEGMENT_SUM":
-        count = int(n.integers(1, "segments")[-1]) + 1 if ids.size else 0
-    else:
-        (count,) = n.integers(2, "the number of segments")
     if np.isinf(start):
         info = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype)
         start = info.max if start > 0 else info.min

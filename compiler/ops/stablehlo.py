@@ -16,12 +16,15 @@ NAMES = {"STABLEHLO_ABS": "abs", "STABLEHLO_ADD": "add", "STABLEHLO_COSINE": "co
          "STABLEHLO_MINIMUM": "minimum", "STABLEHLO_MULTIPLY": "mul", "STABLEHLO_NEGATE": "neg", "STABLEHLO_POWER": "pow",
          "STABLEHLO_REMAINDER": "fmod", "STABLEHLO_RSQRT": "rsqrt", "STABLEHLO_SELECT": "where", "STABLEHLO_SUBTRACT": "sub",
          "STABLEHLO_TANH": "tanh"}  # fmt: skip
+OF_TRUTH = {"add": "logical_or", "maximum": "logical_or", "minimum": "logical_and", "mul": "logical_and"}
 LOGICAL = {"STABLEHLO_AND": "and", "STABLEHLO_OR": "or"}
 
 
 @tflite_op(*NAMES)
 def stablehlo_elementwise(n: TfliteNode) -> str:
-    return n.emit(Elementwise(NAMES[n.op]), *n.inputs)
+    """Truth values are added and multiplied as 0 and 1 whose sums saturate."""
+    fn = NAMES[n.op]
+    return n.emit(Elementwise(OF_TRUTH.get(fn, fn) if n.type(0).dtype == np.bool_ else fn), *n.inputs)
 
 
 @tflite_op(*LOGICAL)

@@ -2,70 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from itertools import combinations, permutations, product
-from typing import Any
 
 import numpy as np
 
-SHAPES = ((1,), (5,), (17,), (3, 5), (1, 16), (2, 3, 5), (1, 5, 7, 3), (3, 4, 5, 17), (2, 1, 3, 4, 5), (1, 2, 3, 2, 3, 2))
-BROADCASTS = (((1,), (1,)), ((5,), (1,)), ((3, 5), (5,)), ((1, 5), (3, 1)), ((2, 3, 5), (1, 3, 1)), ((2, 1, 4, 3), (3,)),
-              ((2, 4, 5, 17), (2, 1, 1, 17)), ((1, 4, 5, 3), (1, 4, 5, 1)), ((3, 1, 5, 1), (1, 4, 1, 17)), ((2, 3, 4, 5), (2, 3, 4, 5)))
-ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
-CHANNELS = (1, 3, 5, 17)
-
-
-@dataclass(frozen=True)
-class Case:
-    """One operator on given operands.
-
-    Attributes:
-        operands: arrays; None where one is left out.
-        fed: how many of those in front come at run time; the others are constants.
-        results: the element type of each result.
-    """
-
-    op: str
-    operands: Sequence[np.ndarray | None]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    fed: int = 1
-    results: tuple[str, ...] = ("float32",)
-    version: int = 1
-
-    def __str__(self) -> str:
-        shapes = ",".join("-" if a is None else f"{a.dtype.name}{list(a.shape)}" for a in self.operands)
-        return f"{self.op} {shapes} {dict(self.options)} fed {self.fed}"
-
-
-FAMILIES: list[Callable[[], Iterator[Case]]] = []
-
-
-def family(function: Callable[[], Iterator[Case]]) -> Callable[[], Iterator[Case]]:
-    FAMILIES.append(function)
-    return function
-
-
-def every() -> list[Case]:
-    """All cases, in a fixed order."""
-    return [case for make in FAMILIES for case in make()]
-
-
-def numbers(shape: Sequence[int], dtype: str = "float32", seed: int = 0, low: float = -4, high: float = 4) -> np.ndarray:
-    rng = np.random.default_rng([seed, *shape])
-    if dtype == "bool":
-        return rng.integers(0, 2, shape).astype(bool)
-    if dtype.startswith("float"):
-        return rng.uniform(low, high, shape).astype(dtype)
-    return rng.integers(max(int(low), 0) if dtype.startswith("u") else int(low), int(high) + 1, shape).astype(dtype)
-
-
-def ints(*values: int) -> np.ndarray:
-    return np.array(values, np.int32)
+from tests.conformance.tflite_case import ACTIVATIONS, BROADCASTS, CHANNELS, SHAPES, Case, Cases, family, ints, numbers
 
 
 @family
-def unary() -> Iterator[Case]:
+def unary() -> Cases:
     plain = ("ABS", "CEIL", "COS", "ELU", "EXP", "FLOOR", "HARD_SWISH", "LOGISTIC", "NEG", "RELU", "RELU6", "RELU_N1_TO_1", "RELU_0_TO_1",
              "ROUND", "SIN", "SQUARE", "TANH", "SIGN")
     for op, shape in product(plain, SHAPES):
@@ -86,7 +31,7 @@ def unary() -> Iterator[Case]:
 
 
 @family
-def binary() -> Iterator[Case]:
+def binary() -> Cases:
     for op, (a, b), activation in product(("ADD", "SUB", "MUL", "DIV"), BROADCASTS, ACTIVATIONS):
         operands = [numbers(a), numbers(b, seed=1, low=0.5)]
         yield Case(op, operands, {"fused_activation_function": activation}, fed=2)
@@ -121,7 +66,7 @@ def binary() -> Iterator[Case]:
 
 
 @family
-def casts() -> Iterator[Case]:
+def casts() -> Cases:
     kinds = ("float32", "int32", "int64", "uint8", "int8", "bool", "int16")
     for a, b in product(kinds, kinds):
         if a != b:
@@ -129,7 +74,7 @@ def casts() -> Iterator[Case]:
 
 
 @family
-def reductions() -> Iterator[Case]:
+def reductions() -> Cases:
     shape = (2, 3, 4, 5)
     axes = [a for n in range(1, 5) for a in combinations(range(4), n)]
     for op, a, keep in product(("MEAN", "SUM", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD"), axes, (False, True)):
@@ -149,7 +94,7 @@ def reductions() -> Iterator[Case]:
 
 
 @family
-def convolutions() -> Iterator[Case]:
+def convolutions() -> Cases:
     windows = (((1, 1), 1, 1), ((1, 1), 2, 1), ((3, 3), 1, 1), ((3, 3), 2, 1), ((3, 3), 1, 2), ((5, 3), 1, 1), ((2, 4), 2, 1),
                ((5, 5), 3, 1))
     for (kernel, stride, dilation), padding, c, o in product(windows, ("SAME", "VALID"), CHANNELS, (4, 17)):
@@ -170,7 +115,7 @@ def convolutions() -> Iterator[Case]:
         if not same and any(k < stride for k in kernel):
             continue
         yield Case("TRANSPOSE_CONV", [ints(1, *size, o), numbers((o, *kernel, c), seed=1), numbers((1, 6, 5, c))],
-                   {"padding": padding, "stride_h": stride, "stride_w": stride}, fed=-1)
+                   {"padding": padding, "stride_h": stride, "stride_w": stride}, fed=[2])
     for rows, i, o, activation, bias in product((1, 3, 17), (1, 5, 32), (1, 17), ("NONE", "RELU"), (False, True)):
         yield Case("FULLY_CONNECTED", [numbers((rows, i)), numbers((o, i), seed=1), numbers((o,), seed=2) if bias else None],
                    {"fused_activation_function": activation})
@@ -187,7 +132,7 @@ def convolutions() -> Iterator[Case]:
 
 
 @family
-def windows() -> Iterator[Case]:
+def windows() -> Cases:
     pools = ("MAX_POOL_2D", "AVERAGE_POOL_2D", "L2_POOL_2D")
     for op, kernel, stride, padding, c in product(pools, ((1, 1), (2, 2), (3, 3), (3, 2)), (1, 2), ("SAME", "VALID"), CHANNELS):
         yield Case(op, [numbers((1 + 2 * (c == 5), 7, 9, c), low=0.1)],
@@ -211,7 +156,7 @@ def windows() -> Iterator[Case]:
 
 
 @family
-def movements() -> Iterator[Case]:
+def movements() -> Cases:
     for perm in [*permutations(range(3)), *permutations(range(4))]:
         shape = (2, 3, 5, 4)[: len(perm)]
         yield Case("TRANSPOSE", [numbers(shape), ints(*perm)])
@@ -230,7 +175,7 @@ def movements() -> Iterator[Case]:
     for axis in range(4):
         shape = (2, 4, 6, 8)
         yield Case("UNPACK", [numbers(shape)], {"axis": axis, "num": shape[axis]}, results=("float32",) * shape[axis])
-        yield Case("SPLIT", [ints(axis).reshape(()), numbers(shape)], {"num_splits": 2}, fed=-1, results=("float32",) * 2)
+        yield Case("SPLIT", [ints(axis).reshape(()), numbers(shape)], {"num_splits": 2}, fed=[1], results=("float32",) * 2)
         yield Case("SPLIT_V", [numbers(shape), ints(1, shape[axis] - 1), np.array(axis, np.int32)], {"num_splits": 2},
                    results=("float32",) * 2)
     for shape, dtype in product(SHAPES[:9], ("float32", "int32", "int8")):
@@ -261,7 +206,7 @@ def movements() -> Iterator[Case]:
 
 
 @family
-def strided_slices() -> Iterator[Case]:
+def strided_slices() -> Cases:
     shape = (3, 5, 6, 4)
     spans = (((0, 0, 0, 0), (3, 5, 6, 4), (1, 1, 1, 1)), ((1, 1, 1, 1), (3, 4, 6, 3), (1, 2, 3, 1)),
              ((-1, -2, -3, -4), (3, 5, 6, 4), (1, 1, 2, 3)), ((2, 4, 5, 3), (0, 0, 1, 0), (-1, -2, -1, -3)))
@@ -277,7 +222,7 @@ def strided_slices() -> Iterator[Case]:
 
 
 @family
-def indexing() -> Iterator[Case]:
+def indexing() -> Cases:
     for axis, index, dtype in product(range(-1, 3), ((4,), (2, 3), (1,)), ("float32", "int32")):
         places = numbers(index, "int32", 3, 0, 2)
         yield Case("GATHER", [numbers((3, 4, 5), dtype), places], {"axis": axis}, fed=2, results=(dtype,))

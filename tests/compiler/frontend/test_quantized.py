@@ -296,6 +296,19 @@ def test_an_input_that_is_cast_is_taken_as_stored(tmp_path: Path) -> None:
     agree(write(tmp_path, m), [x])
 
 
+@pytest.mark.parametrize("op", ["EQUAL", "GREATER", "GREATER_EQUAL", "LESS", "LESS_EQUAL", "NOT_EQUAL"])
+@pytest.mark.parametrize("dtype", ["int8", "uint8"])
+def test_comparisons(tmp_path: Path, dtype: str, op: str) -> None:
+    """Every pair of stored numbers, many of which are nearly equal."""
+    info, m = np.iinfo(dtype), TfliteWriter()
+    every = np.arange(info.min, info.max + 1, dtype=dtype)
+    arrays = [every[:, None], every]
+    grids = [Quantization([0.0123], [info.min + 130]), Quantization([0.0117], [info.min + 101])]
+    names = [m.input(f"x{k}", a.shape, dtype, q) for k, (a, q) in enumerate(zip(arrays, grids))]
+    m.output(m.op(op, names, {}, shape=(256, 256), dtype="bool"))
+    agree(write(tmp_path, m), arrays)
+
+
 def test_a_computed_tensor_of_several_scales_is_refused(tmp_path: Path) -> None:
     m = TfliteWriter()
     q = Quantization([0.5, 0.25], [0])

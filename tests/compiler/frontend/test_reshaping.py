@@ -227,6 +227,38 @@ def test_tflite(
     check_tflite(tmp_path, op, operands, options, shapes)
 
 
+COMPUTED: list[tuple[str, list[Any], list[int], dict[str, int], tuple[int, ...]]] = [
+    # operator, operands, which are fed, options, shape of the result
+    ("SLICE", [X3, [1, 0, 2], [1, 3, 2]], [0, 1], {}, (1, 3, 2)),
+    ("STRIDED_SLICE", [X3, [1, 9, -1], [2, 9, 0], [1, 2, 1]], [0, 1, 2], {"shrink_axis_mask": 5, "begin_mask": 2, "end_mask": 2}, (2,)),
+    ("STRIDED_SLICE", [X3, [0, 2, 0], [0, 0, 0], [-1, 1, 1]], [0, 1], {"shrink_axis_mask": 2, "begin_mask": 5, "end_mask": 5}, (2, 4)),
+    ("PADV2", [X3, [[1, 0], [0, 2], [1, 1]], 2.5], [0, 2], {}, (3, 5, 6)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("op", "operands", "fed", "options", "shape"), COMPUTED, ids=[op for op, *_ in COMPUTED])
+def test_places_and_values_that_are_computed(
+    tmp_path: Path, op: str, operands: list[Any], fed: list[int], options: dict[str, int], shape: tuple[int, ...]
+) -> None:
+    m, feed, tensors = TfliteWriter(), list[np.ndarray](), list[int]()
+    for k, operand in enumerate(operands):
+        array = np.asarray(operand)
+        array = array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+        tensors.append(m.input(f"x{k}", array.shape, array.dtype.name) if k in fed else m.constant(array))
+        feed += [array] if k in fed else []
+    m.output(m.op(op, tensors, options, shape=shape, dtype="float32"))
+    path = write(tmp_path, m)
+    same(evaluated(path, feed), litert(path, feed), 0)
+
+
+def test_a_range_that_is_computed_is_refused(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    places = [m.input("x", (4, 5), "float32"), m.input("begin", (2,), "int32"), m.constant(np.int32([3, 3])), m.constant(np.int32([1, 1]))]
+    m.output(m.op("STRIDED_SLICE", places, {"begin_mask": 1, "end_mask": 1}, shape=(4, 1), dtype="float32"))
+    with pytest.raises(UnsupportedError, match=r"the range of axis 1 is computed; all of it, or one element .* would be accepted"):
+        load(write(tmp_path, m))
+
+
 def test_an_activation_behind_a_concatenation(tmp_path: Path) -> None:
     m = TfliteWriter()
     x = m.input("x", X3.shape, "float32")

@@ -23,6 +23,7 @@ from planish.compiler.ops.non_max_suppression import NonMaxSuppression, PaddedNo
 from planish.compiler.ops.nonzero import NonZero
 from planish.compiler.ops.on_host import OnHost
 from planish.compiler.ops.resize import Resize2D
+from planish.compiler.ops.segment_sum import SegmentSum
 from planish.compiler.ops.unique import Unique
 from planish.runtime import Plan, Session
 from planish.runtime.devices import find
@@ -149,6 +150,12 @@ def test_unique(tmp_path: Path, index: str, dtype: Any) -> None:
     x = FEW.ravel().astype(dtype)
     path = tflite_file(tmp_path, "UNIQUE", [x], [], [((1,), x.dtype.name), (x.shape, index)], {"idx_out_type": index.upper()})
     agrees(path, [x], tmp_path)
+
+
+@pytest.mark.parametrize("x", [SPARSE, FEW.astype(np.int32)], ids=lambda x: f"{x.dtype}")
+def test_segment_sum(tmp_path: Path, x: np.ndarray) -> None:
+    ids = np.array([0, 1, 1, 2][: len(x)], np.int32)
+    agrees(tflite_file(tmp_path, "SEGMENT_SUM", [x, ids], [], [((1, *x.shape[1:]), x.dtype.name)]), [x, ids], tmp_path, 1e-6)
 
 
 @pytest.mark.parametrize(("size", "overlap", "threshold", "sigma"), [(5, 0.3, 0.2, None), (40, 0.5, 0.0, None), (6, 0.5, 0.99, None),
@@ -315,6 +322,7 @@ X = TensorType((3, 4), np.dtype(np.float32))
     (Compress(axis=0), (X, TensorType((3,), np.dtype(np.float32)))),
     (NonMaxSuppression(), (X, X)),
     (PaddedNonMaxSuppression(3), (X, X)),
+    (SegmentSum(), (X, X)),
     (PaddedNonMaxSuppression(-1), (X, TensorType((3,), X.dtype))),
     (Detections((1, 1, 1, 1), 2, 3, 1, 100, False, 0.0, 0.5), (X, X, X)),
 ])  # fmt: skip

@@ -176,15 +176,14 @@ def test_tflite(tmp_path: Path, op: str, size: tuple[int, int], options: dict[st
 def test_tflite_nearest_is_decided_in_float32(tmp_path: Path) -> None:
     """From many extents to many sizes, the same pixels."""
     for extent in range(2, 41, 3):
-        for options in ({}, {"align_corners": True}, {"half_pixel_centers": True}):
+        for options in ({}, {"align_corners": True}, {"half_pixel_centers": True}, {"align_corners": True, "half_pixel_centers": True}):
             x = np.arange(extent, dtype=np.float32).reshape(1, extent, 1, 1)
             for size in range(1, 41, 3):
                 path, arrays = tflite_node(tmp_path, "RESIZE_NEAREST_NEIGHBOR", [x, [size, 1]], options)
                 same(evaluated(path, arrays), litert(path, arrays), 0)
 
 
-def test_tflite_refused(tmp_path: Path) -> None:
-    both = {"align_corners": True, "half_pixel_centers": True}
-    path, _ = tflite_node(tmp_path, "RESIZE_NEAREST_NEIGHBOR", [*floats((1, 4, 4, 1)), [8, 8]], both)
-    with pytest.raises(UnsupportedError, match="together; one of them would be accepted"):
-        load(path)
+def test_tflite_rounds_integers(tmp_path: Path) -> None:
+    x = np.array([3, -4, 7, 0, -3, -8], np.int8).reshape(1, 2, 3, 1)
+    path, feed = tflite_node(tmp_path, "RESIZE_BILINEAR", [x, [4, 6]], {}, dtype="int8", fed=1)
+    same(evaluated(path, feed), litert(path, feed), 0)

@@ -127,7 +127,8 @@ def test_known_places(tmp_path: Path, every: bool) -> None:
 @pytest.mark.parametrize(("index", "shape"), [((4, 1), (7, 5)), ((2, 3, 2), (4, 3, 5)), ((5, 2), (3, 3))])
 def test_litert_scatter(tmp_path: Path, index: tuple[int, ...], shape: tuple[int, ...]) -> None:
     places = RNG.integers(0, 3, index, np.int32)
-    for values in (floats((*index[:-1], *shape[index[-1] :]))[0], RNG.integers(-9, 9, (*index[:-1], *shape[index[-1] :]), np.int32)):
+    rows = (*index[:-1], *shape[index[-1] :])
+    for values in (floats(rows)[0], RNG.integers(-9, 9, rows, np.int32), RNG.random(rows) < 0.5):
         path, feed = tflite_node(tmp_path, "SCATTER_ND", [places, values, np.array(shape)], {}, dtype=values.dtype.name, fed=2)
         same(evaluated(path, feed), litert(path, feed))
         assert check_file(path, feed) == 1

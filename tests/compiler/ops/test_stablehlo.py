@@ -31,6 +31,8 @@ CASES: list[tuple[str, list[np.ndarray], Callable[..., Any]]] = [
     ("STABLEHLO_RSQRT", [abs(A)], lambda x: 1 / np.sqrt(x)), ("STABLEHLO_SELECT", [TRUE, A, B], np.where),
     ("STABLEHLO_SHIFT_LEFT", [INT, BY], lambda x, y: np.where((y >= 0) & (y < 32), x << np.clip(y, 0, 31), 0).astype(np.int32)),
     ("STABLEHLO_SUBTRACT", [A, B], np.subtract), ("STABLEHLO_TANH", [A], np.tanh),
+    *((f"STABLEHLO_{name}", [TRUE, FALSE], fn) for name, fn in (("ADD", np.add), ("MULTIPLY", np.multiply), ("MAXIMUM", np.maximum),
+                                                               ("MINIMUM", np.minimum))),
 ]  # fmt: skip
 
 
