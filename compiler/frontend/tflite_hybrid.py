@@ -22,6 +22,9 @@ from ..ops.movement import Reshape
 from ..ops.quantized_tflite import PRODUCTS
 from .tflite_file import Operator, Tensor
 
+PACKED_OUTPUTS, PACKED_INPUTS = 4, 32
+"""From what size on LiteRT has a kernel for fully connected layers with weights of four bits; it knows symmetric grids alone."""
+
 RECURRENT = {"BIDIRECTIONAL_SEQUENCE_LSTM": 2, "BIDIRECTIONAL_SEQUENCE_RNN": 1, "LSTM": 2, "RNN": 1, "SVDF": 1,
              "UNIDIRECTIONAL_SEQUENCE_LSTM": 2, "UNIDIRECTIONAL_SEQUENCE_RNN": 1}  # fmt: skip
 """Which operand holds weights, in every form of a recurrent operator."""
@@ -34,7 +37,7 @@ def hybrid(o: Operator, tensors: Sequence[Tensor]) -> TfliteImporter | None:
     data, weights = (tensors[o.inputs[k]] for k in PRODUCTS[o.op][:2])
     if data.kind != "FLOAT32" or weights.kind not in ("INT8", "INT4") or weights.quantization is None:
         return None
-    return partial(_products, weights.quantization.scale)
+    return partial(_products, weights.quantization.scale, weights.kind == "INT4" and weights.buffer.size > 0)
 
 
 def grid_of_floats(o: Operator, tensors: Sequence[Tensor]) -> Grid | Literal[""]:
@@ -45,16 +48,21 @@ def grid_of_floats(o: Operator, tensors: Sequence[Tensor]) -> Grid | Literal[""]
     return "asymmetric" if o.options.asymmetric_quantize_inputs else "symmetric"
 
 
-def _products(scale: np.ndarray, n: TfliteNode) -> str:
+def _products(scale: np.ndarray, packed: bool, n: TfliteNode) -> str:
+    """Args:
+        packed: the weights are constants of four bits.
+    """
     x, w, bias = PRODUCTS[n.op]
     shape = n.shape(x)
     if n.op == "FULLY_CONNECTED" and n.options.keep_num_dims and len(shape) != 2:
         rows = n.emit(Reshape((prod(shape[:-1]), shape[-1])), n.input(x))
-        y = _products(scale, replace(n, inputs=(rows, *n.inputs[1:])))
+        y = _products(scale, packed, replace(n, inputs=(rows, *n.inputs[1:])))
         return n.emit(Reshape((*shape[:-1], n.shape(y)[-1])), y)
     in_turn = n.op in ("DEPTHWISE_CONV_2D", "TRANSPOSE_CONV") or (n.op == "CONV_2D" and shape[3] != n.shape(w)[3])
     if n.op in ("BATCH_MATMUL", "FULLY_CONNECTED"):
-        symmetric = not n.options.asymmetric_quantize_inputs
+        outputs, inputs = n.shape(w)[-2:]
+        narrow = packed and outputs >= PACKED_OUTPUTS and inputs >= PACKED_INPUTS and inputs % 2 == 0
+        symmetric = not n.options.asymmetric_quantize_inputs or (n.op == "FULLY_CONNECTED" and narrow)
     else:
         symmetric = n.op == "CONV_2D" and np.unique(scale).size == 1 and not in_turn
     data = _counts(n, n.input(x), "symmetric" if symmetric else "asymmetric")

@@ -78,7 +78,7 @@ def tflite_wide_picks(n: QuantizedNode) -> Result:
 @quantized_op("LOGISTIC", "TANH", bits=(SIXTEEN,))
 def tflite_wide_sigmoid(n: QuantizedNode) -> str:
     function = tables.sigmoid if n.op == "LOGISTIC" else tables.tanh
-    return _tabulated(n, integers(n, n.input(0)), function(float(n.scales[0][0])), FLOAT)
+    return _tabulated(n, _numbers(n), function(float(n.scales[0][0])), FLOAT)
 
 
 @quantized_op("EXP", "GELU", "LOG", "RSQRT", bits=(SIXTEEN,))
@@ -92,7 +92,7 @@ def tflite_wide_function(n: QuantizedNode) -> str:
         "RSQRT": lambda x: np.divide(1, np.sqrt(np.maximum(x, 0)), where=x > 0, out=np.full_like(x, greatest)),
     }
     table = tables.by_lines(functions[n.op], float(n.scales[0][0]), 0, n.grid[0])
-    return _tabulated(n, integers(n, n.input(0)), table, FLOAT)
+    return _tabulated(n, _numbers(n), table, FLOAT)
 
 
 @quantized_op("SOFTMAX", bits=(SIXTEEN,))
@@ -116,6 +116,13 @@ def tflite_wide_softmax(n: QuantizedNode) -> str:
     half = n.emit(Elementwise("shift_left"), integer(n, 1), n.emit(Elementwise("sub"), shift, integer(n, 1)))
     product = n.emit(Elementwise("mul"), power, inverse)
     return finished(n, n.emit(Elementwise("shift_right"), n.emit(Elementwise("add"), product, half), shift))
+
+
+def _numbers(n: QuantizedNode) -> str:
+    """The numbers stored, which are the steps."""
+    if n.zeros[0] or n.grid[1]:
+        raise Unsupported(f"zero points of {n.zeros[0]} and {n.grid[1]:g} with 16 bits; 0 would be accepted")
+    return integers(n, n.input(0))
 
 
 def _tabulated(n: QuantizedNode, numbers: str, table: np.ndarray, dtype: np.dtype) -> str:

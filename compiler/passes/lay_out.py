@@ -94,7 +94,7 @@ def _separate_outputs(graph: Graph) -> None:
     updates = {state.output: name for name, state in graph.states.items()}
     for name, value in list(graph.outputs.items()):
         if name in updates:
-            if value != updates[name]:
+            if value != updates[name] and not _replaces(graph, value, updates[name]):
                 node = Node(graph.fresh(f"{name}:node"), Copy(), (value,), (graph.fresh(name),), position=LAST)
                 graph.outputs[name] = graph.add_node(node).output
             continue
@@ -103,6 +103,27 @@ def _separate_outputs(graph: Graph) -> None:
             like = graph.producer(value) or Node(name, copy, (value,), (name,))
             graph.outputs[name] = graph.emit(copy, value, like=like, hint=name)
         seen.add(graph.outputs[name])
+
+
+def _replaces(graph: Graph, value: str, state: str) -> bool:
+    """Whether a value may be written over a state: all that reads the state as it was comes before, and nothing else places the value."""
+    producer = graph.producer(value)
+    if producer is None or producer.op.host or producer.op.driven or producer.op.view or isinstance(producer.op, Concat | Transpose):
+        return False
+    if list(graph.outputs.values()).count(value) > 1:
+        return False
+    before = graph.ancestors(producer.operands)
+    read = [state]
+    while read:
+        name = read.pop()
+        if graph.is_output(name):
+            return False
+        for reader in graph.consumers(name):
+            if before.isdisjoint(reader.outputs):
+                return False
+            if reader.op.view:
+                read += reader.outputs
+    return True
 
 
 def _place_states(graph: Graph) -> None:
@@ -118,7 +139,7 @@ def _protect_states(graph: Graph) -> None:
     for name, state in graph.states.items():
         value = graph.outputs[state.output]
         node = graph.producer(value)
-        if value == name or node is None:
+        if value == name or node is None or node.position != LAST:
             continue
         source = graph.value(node.inputs[0])
         if (source.home or source.name) in graph.states:

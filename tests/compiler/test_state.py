@@ -9,10 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from planish.compiler import passes
 from planish.compiler.driver import compile_graph
 from planish.compiler.errors import GraphError
 from planish.compiler.ir import Graph, TensorType, evaluate
-from planish.compiler.ops.movement import Concat, Reshape, Slice
+from planish.compiler.lower import lower
+from planish.compiler.ops.movement import Concat, Copy, Reshape, Slice
+from planish.compiler.ops.reduce import Reduce
+from planish.compiler.ops.softmax import Softmax
 from planish.compiler.targets import named
 from planish.compiler.text import dump
 from planish.runtime import PlanError, Session, load
@@ -61,6 +65,8 @@ CASES: dict[str, Make] = {
     "a view of another": lambda b, x, s, t: (b("add", x, s), b(Reshape((2, 3)), b(Reshape((3, 2)), t)), b("add", x, t)),
     "shifted": lambda b, x, s, t: (b("add", x, s), b(Concat(0), row(b, s, 1), row(b, x, 0)), s),
     "an output too": lambda b, x, s, t: ((y := b("add", b("add", s, x), t)), y, y),
+    "over what only others read": lambda b, x, s, t: ((y := b("add", b(Reduce("sum", (1,), True), s), x)), b("exp", b(Softmax(1), y)), x),
+    "after a view of it": lambda b, x, s, t: (x, b(Softmax(0), b("add", b(Reduce("sum", (0, 1)), b(Reshape((3, 2)), s)), t)), t),
     "unread": lambda b, x, s, t: (b("neg", x), x, t),
 }
 
@@ -81,6 +87,15 @@ def test_runs_and_reset(case: str, target: str, tmp_path: Path) -> None:
             session.reset()
         session.profile([feeds[0]], repeat=2)
         assert_close(next(iter(session.run([feeds[0]]).values())), expected[0], what="after a profile")
+
+
+@pytest.mark.parametrize(("case", "copies"), [
+    ("sum", 1), ("over what only others read", 1), ("after a view of it", 1), ("unread", 1), ("as before", 2), ("swapped", 4),
+])  # fmt: skip
+def test_what_may_be_written_in_place_is_not_copied(case: str, copies: int) -> None:
+    """An input is copied, and what is computed from the state itself."""
+    launches = lower(passes.run(graph_of(CASES[case]), named("cpu")), named("cpu")).launches
+    assert sum(isinstance(launch.site.op, Copy) for launch in launches) == copies
 
 
 @pytest.mark.device

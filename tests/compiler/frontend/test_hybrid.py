@@ -90,6 +90,18 @@ def test_transposed(tmp_path: Path) -> None:
     np.testing.assert_allclose(actual, expected, atol=1e-6 * np.abs(expected).max())
 
 
+@pytest.mark.parametrize(("inputs", "outputs"), [(64, 8), (16, 8), (64, 3)])
+def test_weights_of_four_bits(tmp_path: Path, inputs: int, outputs: int) -> None:
+    """Large layers have symmetric grids, whatever they ask for, and the bias in the middle of the sum."""
+    m, x = TfliteWriter(), data((6, inputs))
+    q = Quantization(RNG.uniform(0.01, 0.1, outputs).tolist(), [0] * outputs, 0)
+    operands = [m.input("x", x.shape, "float32"), m.constant(RNG.integers(-7, 8, (outputs, inputs)), "int4", q)]
+    operands.append(m.constant(RNG.standard_normal(outputs).astype(np.float32)))
+    m.output(m.op("FULLY_CONNECTED", operands, {"asymmetric_quantize_inputs": True}, shape=(6, outputs), version=12))
+    path = write(tmp_path, m)
+    same(evaluated(path, [x]), litert(path, [x]), 1e-5)
+
+
 def test_weights_that_are_fed(tmp_path: Path) -> None:
     m = TfliteWriter()
     x, w = data((6, 16)), RNG.integers(-127, 128, (3, 16)).astype(np.int8)

@@ -204,6 +204,11 @@ def test_results_far_too_coarse_are_refused(tmp_path: Path) -> None:
         load(products(tmp_path, "CONV_2D", x, widest=1e-9))
 
 
+def test_tables_are_of_symmetric_numbers(tmp_path: Path) -> None:
+    with pytest.raises(UnsupportedError, match="zero points of 7 and 0 with 16 bits; 0 would be accepted"):
+        load(node(tmp_path, "GELU", [ALL], [], {"approximate": False}, ALL.shape, "int16", [(3.1e-4, 7), (3.1e-4, 0)], 2))
+
+
 @pytest.mark.device
 @pytest.mark.parametrize(("op", "options", "scales"), [("TANH", {}, [1.7e-4, UNIT]), ("SOFTMAX", {"beta": 1.0}, [3.1e-4, UNIT]),
                                                        ("LEAKY_RELU", {"alpha": 0.31}, [3.1e-4, 2.3e-4])])
