@@ -69,8 +69,8 @@ def tflite_wide_average_pool(n: QuantizedNode) -> str:
     return n.emit(Elementwise("quantize_nudged", (1.0, *ends(n, o.fused_activation_function), 0.0, nudge)), average)
 
 
-@quantized_op("CONCATENATION", "MAXIMUM", "MINIMUM", bits=(SIXTEEN,))
-def tflite_wide_picks(n: QuantizedNode) -> Result:
+@quantized_op("CONCATENATION", bits=(SIXTEEN,))
+def tflite_wide_concatenation(n: QuantizedNode) -> Result:
     """Stored numbers are taken for what they are, whatever the grids."""
     return TFLITE[n.op](n)
 
@@ -78,7 +78,7 @@ def tflite_wide_picks(n: QuantizedNode) -> Result:
 @quantized_op("LOGISTIC", "TANH", bits=(SIXTEEN,))
 def tflite_wide_sigmoid(n: QuantizedNode) -> str:
     function = tables.sigmoid if n.op == "LOGISTIC" else tables.tanh
-    return _tabulated(n, _numbers(n), function(float(n.scales[0][0])), FLOAT)
+    return tabulated(n, _numbers(n), function(float(n.scales[0][0])), FLOAT)
 
 
 @quantized_op("EXP", "GELU", "LOG", "RSQRT", bits=(SIXTEEN,))
@@ -92,7 +92,7 @@ def tflite_wide_function(n: QuantizedNode) -> str:
         "RSQRT": lambda x: np.divide(1, np.sqrt(np.maximum(x, 0)), where=x > 0, out=np.full_like(x, greatest)),
     }
     table = tables.by_lines(functions[n.op], float(n.scales[0][0]), 0, n.grid[0])
-    return _tabulated(n, _numbers(n), table, FLOAT)
+    return tabulated(n, _numbers(n), table, FLOAT)
 
 
 @quantized_op("SOFTMAX", bits=(SIXTEEN,))
@@ -103,7 +103,7 @@ def tflite_wide_softmax(n: QuantizedNode) -> str:
     in_table = float(n.scales[0][0] * np.float32(n.options.beta)) / (RANGE / 65535)
     below = n.emit(Elementwise("clip", (-65535, 0)), rescaled(n, below, in_table, AWAY))
     powers = tables.by_lines(np.exp, RANGE / 65535, tables.HIGH, 2 / 65535, np.float64)
-    power = _tabulated(n, n.emit(Elementwise("add"), below, integer(n, tables.HIGH)), powers, INTEGER)
+    power = tabulated(n, n.emit(Elementwise("add"), below, integer(n, tables.HIGH)), powers, INTEGER)
     total = n.emit(Reduce("sum", last, keepdims=True), power)
     zeros = n.emit(Elementwise("clz"), total)
     one = n.emit(Elementwise("shift_left"), total, n.emit(Elementwise("sub"), zeros, integer(n, 1)))
@@ -111,7 +111,7 @@ def tflite_wide_softmax(n: QuantizedNode) -> str:
     one = n.emit(Elementwise("shift_right"), one, integer(n, 1))
     inverses = tables.by_lines(lambda v: 1 / (1 + v), 1 / 65535, tables.LOW, 2 / 65535, np.float64)
     at = n.emit(Elementwise("minimum"), n.emit(Elementwise("sub"), one, integer(n, 3 << 15)), integer(n, tables.HIGH))
-    inverse = _tabulated(n, at, inverses, INTEGER)
+    inverse = tabulated(n, at, inverses, INTEGER)
     shift = n.emit(Elementwise("sub"), integer(n, 31), zeros)
     half = n.emit(Elementwise("shift_left"), integer(n, 1), n.emit(Elementwise("sub"), shift, integer(n, 1)))
     product = n.emit(Elementwise("mul"), power, inverse)
@@ -125,7 +125,7 @@ def _numbers(n: QuantizedNode) -> str:
     return integers(n, n.input(0))
 
 
-def _tabulated(n: QuantizedNode, numbers: str, table: np.ndarray, dtype: np.dtype) -> str:
+def tabulated(n: QuantizedNode, numbers: str, table: np.ndarray, dtype: np.dtype) -> str:
     """The entries of a table, given from the least 16-bit number on, at such numbers.
 
     Negative ones count from the end, where the table has the entries of these.

@@ -10,19 +10,21 @@ import numpy as np
 from ..errors import Unsupported
 from .elementwise import Cast, Elementwise
 from .fixed_point import AWAY, INTEGER, UP, divided, finished, fixed, integer, integers, rescaled, saturated16
-from .gather import Gather
 from .importing import QuantizedNode, quantized_op
 from .lstm_integer import GATES, OPERANDS, PEEPED, Factor, IntegerLstm
 from .matmul import MatMul
 from .movement import Concat, Reshape, Slice, Transpose
-from .q15 import WIDEST, sigmoid, tanh
+from .q15 import WIDEST
 from .quantized import FLOAT
+from .quantized_tflite_wide import tabulated
 from .recurrent_tflite import input_products, parts, side_by_side, time_first
 from .reduce import Reduce
+from .tables_tflite import sigmoid, tanh
 
 INPUT_WEIGHTS, WEIGHTS, PEEPHOLES, BIASES, NORMS = range(1, 5), range(5, 9), range(9, 12), range(12, 16), range(20, 24)
-WORDS, BASIC_BITS = np.arange(-(1 << 15), 1 << 15), 4
 PROJECTION, PROJECTION_BIAS, HIDDEN, CELL = 16, 17, 18, 19
+BASIC_BITS = 4
+"""Integer bits of the cell state of a basic LSTM."""
 
 
 @quantized_op("UNIDIRECTIONAL_SEQUENCE_LSTM")
@@ -121,20 +123,15 @@ def _basic(n: QuantizedNode) -> tuple[str, ...]:
     sums = n.emit(Elementwise("add"), integers(n, n.emit(MatMul(), both, n.emit(Transpose((1, 0)), weights))), bias)
     z = saturated16(n, rescaled(n, sums, 4096 * float(n.scales[3][0]), UP))
     i, new, f, o = (n.emit(Slice((0, k * units), (batch, units), (1, 1)), z) for k in range(4))
-    i, f, o = (_looked_up(n, sigmoid(WORDS), v) for v in (i, f, o))
-    taken = divided(n, _product(n, i, _looked_up(n, tanh(WORDS, 3), new)), BASIC_BITS)
+    i, f, o = (tabulated(n, v, sigmoid(2.0**-12), INTEGER) for v in (i, f, o))
+    taken = divided(n, _product(n, i, tabulated(n, new, tanh(2.0**-12), INTEGER)), BASIC_BITS)
     state = saturated16(n, n.emit(Elementwise("add"), _product(n, f, integers(n, c)), taken))
     narrow = saturated16(n, n.emit(Elementwise("mul"), state, integer(n, 1 << (BASIC_BITS - 3))))
-    h = finished(n, divided(n, _product(n, o, _looked_up(n, tanh(WORDS, 3), narrow)), 8))
+    h = finished(n, divided(n, _product(n, o, tabulated(n, narrow, tanh(2.0**-12), INTEGER)), 8))
     state = n.emit(Cast(FLOAT), state)
     n.assign(1, h)
     n.assign(4, state)
     return h, state, both, n.emit(Cast(FLOAT), z)
-
-
-def _looked_up(n: QuantizedNode, table: np.ndarray, words: str) -> str:
-    """Entries of a table with one for every number of 16 bits."""
-    return n.emit(Gather(0), n.add_constant(table.astype(INTEGER)), n.emit(Elementwise("sub"), words, integer(n, int(WORDS[0]))))
 
 
 def _product(n: QuantizedNode, a: str, b: str) -> str:
