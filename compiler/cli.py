@@ -83,7 +83,8 @@ def _parser() -> Parser:
     accepted = commands.add_parser("ops", help="list the operators that models may have",
                                    description="Lists the operators of both formats that are accepted: their versions, and whether they "
                                    "run in kernels, on the host, or as the operators by which the standard defines them.")
-    accepted.set_defaults(call=lambda options: print(operators.listing()))
+    accepted.add_argument("name", nargs="?", default="", help="tell all of the operators of this name, which may have * and ? in it")
+    accepted.set_defaults(call=lambda options: print(operators.listing(options.name)))
     return parser
 
 

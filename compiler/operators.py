@@ -1,13 +1,20 @@
-"""What the compiler takes: every operator of both formats, where it runs, and what its importer wants and refuses, in its own words."""
+"""What the compiler takes: every operator of both formats, where it runs, and what its importer wants and refuses, in its own words.
+
+What only tests can know, `operators.json` holds, which `make golden` writes: the versions of TFLite's operators, the types with which each
+operator is tested, and by which tests.
+"""
 
 from __future__ import annotations
 
 import ast
 import inspect
+import json
 import textwrap
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from fnmatch import fnmatch
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import onnx
@@ -15,16 +22,21 @@ import onnx
 from .ops.importing import HOSTED, ONNX, TFLITE, Result
 from .ops.on_host import OPEN
 
+TESTED = Path(__file__).with_name("operators.json")
 OLDEST = 7
 """The ONNX operator set from which on versions are told."""
+TYPES = {"f16-f64": ("float16", "float32", "float64"), "f8": ("float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz"),
+         "i8-i64": ("int8", "int16", "int32", "int64"), "u8-u64": ("uint8", "uint16", "uint32", "uint64")}
+"""Types that are told as one."""
 PAGE = """# Operators
 
 Made by `make golden` from the importers, `compiler/operators.py`; `planish ops` lists the same.
 
-Elements are floats of 16, 32 and 64 bits, integers of 8 to 64 bits, and truth values, as far as the operator has them. TFLite operators are
-taken in every version that the schema knows, ONNX operators in every version from operator set 7 on; the numbers are of those operator sets
-that define them anew.
-
+- *versions*: of a TFLite operator those that LiteRT has; of an ONNX operator the operator sets that define it anew, from the one
+  in force in operator set 7 on. Operators that models bring themselves, and those of ONNX Runtime, have none.
+- *dtypes*: of operands and results, in the tests that hold the operator against LiteRT (`tests/conformance`) or against ONNX Runtime
+  and the standard's reference (`tests/onnx_history.py`: all that the standard allows, in every version). f, i, u: floats, integers,
+  unsigned ones of so many bits; f8 are the four of 8 bits with mantissas. Where none stand, the tests of the last column say which.
 - *where*: `kernel` on the device; `host` in numpy, between kernels, which the summary of `planish compile` names with the reason and
   `--no-host` refuses; `function`: the standard defines it by other operators, which take its place.
 - *constant*: operands that cannot be computed at run time. Where inputs of the model decide them, `--input-value` makes those constants.
@@ -39,10 +51,13 @@ class Operator:
 
     Attributes:
         format: "tflite" or "onnx"; name: there.
-        versions: of an ONNX operator, those of its definition that are in force from operator set 7 on; () for all.
+        versions: of an ONNX operator, those of its definition that are in force from operator set 7 on; of one of TFLite those of
+            LiteRT; () where there are none.
         where: "kernel", "host", both with the condition, or "function": it is replaced by the operators that the standard defines it by.
         constant: operands that have to be constant, where they are given.
         refusals: reasons for which the importer refuses a node; … stands for what depends on it.
+        dtypes: of operands and results, in the tests that hold it against another implementation.
+        tests: the modules of tests/compiler/ops and tests/compiler/frontend that import it.
     """
 
     format: str
@@ -51,43 +66,79 @@ class Operator:
     where: str
     constant: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
 
 
 def operators() -> list[Operator]:
     """Those of TFLite, then those of ONNX, by name."""
     tflite = [_imported("tflite", name, (), importer) for name, importer in sorted(TFLITE.items())]
     named = [_imported("onnx", name, _versions(name), importer) for name, importer in ONNX.items()]
-    return tflite + sorted([*named, *_functions()], key=lambda o: o.name)
+    return [_tested(o) for o in tflite + sorted([*named, *_functions()], key=lambda o: o.name)]
 
 
-def listing() -> str:
-    """Text: a line for each operator, with its format, name, versions, and where it runs."""
-    rows = [(o.format, o.name, _numbers(o), o.where) for o in operators()]
-    widths = [max(len(row[k]) for row in rows) for k in range(3)]
-    return "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[3]]) for row in rows)
+def _tested(operator: Operator) -> Operator:
+    """With what the tests know of it."""
+    known = json.loads(_known())[operator.format].get(operator.name, {})
+    versions = known.get("versions", operator.versions)
+    return replace(operator, versions=tuple(versions), dtypes=tuple(known.get("dtypes", ())), tests=tuple(known.get("tests", ())))
 
 
-def page(tests: Mapping[str, Iterable[str]]) -> str:
-    """The page docs/ops.md.
+@cache
+def _known() -> str:
+    return TESTED.read_text(encoding="utf-8")
+
+
+def listing(pattern: str = "") -> str:
+    """Text: a line for each operator, with its format, name, versions, where it runs and its types.
 
     Args:
-        tests: of each operator that has an importer, the names of its test modules.
+        pattern: of names, as in a shell; of those that fit it, all that is known.
     """
+    if pattern:
+        found = [o for o in operators() if fnmatch(o.name.lower(), pattern.lower())]
+        return "\n\n".join("\n".join([f"{o.format} {o.name}", *(f"  {what}: {told}" for what, told in _columns(o).items() if told)])
+                           for o in found)
+    rows = [(o.format, o.name, _numbers(o), o.where, _types(o)) for o in operators()]
+    widths = [max(len(row[k]) for row in rows) for k in range(4)]
+    return "\n".join("  ".join([*(cell.ljust(w) for cell, w in zip(row, widths)), row[4]]).rstrip() for row in rows)
+
+
+def page() -> str:
+    """The page docs/ops.md."""
     lines = [PAGE]
     for format, title in (("tflite", "TFLite"), ("onnx", "ONNX")):
         rows = [o for o in operators() if o.format == format]
-        lines += [f"## {title}", "", f"{len(rows)} operators.", "", "| operator | versions | where | constant | refused | tests |",
-                  "|---|---|---|---|---|---|"]
+        heads = ("operator", *_columns(rows[0]))
+        lines += [f"## {title}", "", f"{len(rows)} operators.", "", f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}"]
         for o in rows:
-            by = ", ".join(sorted(tests.get(o.name, ())))
-            cells = (f"`{o.name}`", _numbers(o), o.where, ", ".join(o.constant), "; ".join(o.refusals), by)
+            cells = (f"`{o.name}`", *_columns(o).values())
             lines.append("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |")
         lines.append("")
     return "\n".join(lines).rstrip() + "\n"
 
 
+def _columns(o: Operator) -> dict[str, str]:
+    return {"versions": _numbers(o), "dtypes": _types(o), "where": o.where, "constant": ", ".join(o.constant),
+            "refused": "; ".join(o.refusals), "tests": ", ".join(o.tests)}
+
+
 def _numbers(operator: Operator) -> str:
-    return ", ".join(map(str, operator.versions)) or "all"
+    versions = operator.versions
+    if operator.format == "tflite" and len(versions) > 2:
+        return f"{versions[0]} to {versions[-1]}"
+    return ", ".join(map(str, versions))
+
+
+def _types(operator: Operator) -> str:
+    """The types in few words: bool, bf16, f16-f64, i8-i64, …."""
+    left, told = dict.fromkeys(operator.dtypes), []
+    for name, together in TYPES.items():
+        if {*together} <= {*left}:
+            told.append(name)
+            left = {t: None for t in left if t not in together}
+    short = (t.replace("uint", "u").replace("int", "i").replace("float", "f") for t in left)
+    return " ".join(sorted([*told, *short]))
 
 
 def _imported(format: str, name: str, versions: tuple[int, ...], importer: Callable[..., Result]) -> Operator:
@@ -116,16 +167,17 @@ def _defined(schema: Any) -> bool:
 
 
 def _versions(name: str) -> tuple[int, ...]:
+    """Of other domains all."""
     since = _since().get(name, [])
-    first = max((v for v in since if v <= OLDEST), default=0)
+    first = 0 if "::" in name else max((v for v in since if v <= OLDEST), default=0)
     return tuple(v for v in since if v >= first)
 
 
 @cache
 def _since() -> dict[str, list[int]]:
-    """The versions in which each operator has been defined anew."""
+    """The versions in which each operator has been defined anew, and not to be used no more."""
     found: dict[str, set[int]] = {}
-    for schema in onnx.defs.get_all_schemas_with_history():
+    for schema in (s for s in onnx.defs.get_all_schemas_with_history() if not s.deprecated):
         found.setdefault(f"{schema.domain}::{schema.name}" if schema.domain else schema.name, set()).add(schema.since_version)
     return {name: sorted(versions) for name, versions in found.items()}
 

@@ -205,6 +205,21 @@ def sweeps(schema: Any, case: Case) -> Iterator[Types]:
             yield {v: dtype for v in floats if dtype in allowed[v]}
 
 
+def types_of(name: str) -> set[str]:
+    """The types of operands, or of the results where there are none, with which an operator is held against an oracle."""
+    found = set()
+    for schema, first, _ in in_force(name):
+        allowed = {c.type_param_str: c.allowed_type_strs for c in schema.type_constraints}
+        if not schema.inputs:
+            found |= {d.name for v in allowed.values() for d in map(dtype_of, v) if d}
+        for case in (c for c in CASES[name] if c.since <= first < c.before and not c.fixed):
+            kept = (t for t in sweeps(schema, case) if name not in DECLINED or not DECLINED[name](t))
+            found |= {d.name for types in kept for d in types.values()}
+        for formal in (f for f in schema.inputs if f.type_str not in allowed):
+            found |= {d.name for d in [dtype_of(formal.type_str)] if d}
+    return found
+
+
 def test_every_operator_is_here() -> None:
     assert {*CASES} == {o.name for o in operators() if o.format == "onnx" and "::" not in o.name and onnx.defs.has(o.name)}
 
