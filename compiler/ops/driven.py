@@ -41,7 +41,8 @@ class Stretch:
     @property
     def driven(self) -> bool:
         """Whether the host drives some of it."""
-        return any(node.op.driven for node in self.nodes)
+        added = set(self.graph.journal[self._start : self._end])
+        return any(self.graph.node(name).op.driven for name in added if self.graph.has_node(name))
 
     @property
     def long(self) -> bool:

@@ -297,3 +297,38 @@ def test_subgraphs_that_call_themselves(tmp_path: Path, cycle: str) -> None:
     m.output(m.op("WHILE", [x], options, shape=(), dtype="float32"))
     with pytest.raises(ModelError, match=r"calls subgraph [12], which calls it"):
         load(write(tmp_path, m))
+
+
+def tflite_branch() -> TfliteWriter:
+    """if sum(x) > 0: x doubled while its sum is below 50, which a variable then holds; else -x. And the variable."""
+    m = TfliteWriter()
+    x = m.input("x", (3,), "float32")
+    once, yes, no, cond, body = (m.subgraph(name) for name in ("once", "yes", "no", "cond", "body"))
+
+    def compared(g: Subgraph, op: str, value: int, bound: float) -> int:
+        total = g.op("SUM", [value, g.constant(np.array([0], np.int32))], {"keep_dims": False}, shape=(), dtype="float32")
+        return g.op(op, [total, g.constant(np.float32(bound))], shape=(), dtype="bool")
+
+    once.op("ASSIGN_VARIABLE", [handle(once, "v"), once.constant(np.array([1, 2, 3], np.float32))], {}, outputs=())
+    m.op("CALL_ONCE", [], {"init_subgraph_index": once.index}, outputs=())
+    cond.output(compared(cond, "LESS", cond.input("a", (3,), "float32"), 50))
+    b = body.input("b", (3,), "float32")
+    body.output(body.op("ADD", [b, b], shape=(3,), dtype="float32"))
+    y = yes.op("WHILE", [yes.input("y", (3,), "float32")], {"cond_subgraph_index": cond.index, "body_subgraph_index": body.index},
+               shape=(3,), dtype="float32")
+    yes.op("ASSIGN_VARIABLE", [handle(yes, "v"), y], {}, outputs=())
+    yes.output(y)
+    no.output(no.op("NEG", [no.input("n", (3,), "float32")], shape=(3,), dtype="float32"))
+    options = {"then_subgraph_index": yes.index, "else_subgraph_index": no.index}
+    m.output(m.op("IF", [compared(m, "GREATER", x, 0), x], options, shape=(3,), dtype="float32"))
+    m.output(m.op("READ_VARIABLE", [handle(m, "v")], shape=(3,), dtype="float32"))
+    return m
+
+
+@pytest.mark.device
+def test_tflite_branch(tmp_path: Path) -> None:
+    """The loop of a branch runs, and assigns, only where its condition says so: else this one would never end."""
+    path = write(tmp_path, tflite_branch())
+    feeds = [[-ONES[0]], [ONES[0]], [-ONES[0]], [ONES[0] * 3]]
+    for outputs, expected in zip(on_device(tmp_path, path, feeds), litert_runs(path, feeds), strict=True):
+        same(outputs, expected)
