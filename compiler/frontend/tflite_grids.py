@@ -33,14 +33,14 @@ CALLS = {"CALL_ONCE", "IF", "WHILE"}
 """Operators whose operands and results are those of subgraphs, which have grids of their own."""
 
 MOVING = {
-    "BATCH_TO_SPACE_ND", "BROADCAST_TO", "DEPTH_TO_SPACE", "EXPAND_DIMS", "GATHER", "GATHER_ND", "PACK", "RESHAPE", "REVERSE_SEQUENCE",
-    "REVERSE_V2", "SLICE", "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE", "TILE", "TRANSPOSE",
-    "UNPACK",
+    "BATCH_TO_SPACE_ND", "BROADCAST_TO", "DEPTH_TO_SPACE", "EXPAND_DIMS", "GATHER", "GATHER_ND", "MAXIMUM", "MINIMUM", "PACK", "RESHAPE",
+    "REVERSE_SEQUENCE", "REVERSE_V2", "SLICE", "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE",
+    "TILE", "TRANSPOSE", "UNPACK",
 }  # fmt: skip
-"""Operators that pass stored integers on, whatever the grid of the result: where it is another, they are taken for what they are, too."""
+"""Operators that pass stored integers on, or compare them, whatever their grids: where these are several, they are taken for what they are."""
 
 PICKING = MOVING | {
-    "CONCATENATION", "DYNAMIC_UPDATE_SLICE", "MAXIMUM", "MAX_POOL_2D", "MINIMUM", "MIRROR_PAD", "PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN",
+    "CONCATENATION", "DYNAMIC_UPDATE_SLICE", "MAX_POOL_2D", "MIRROR_PAD", "PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN",
     "RELU", "RESIZE_NEAREST_NEIGHBOR", "SELECT", "SELECT_V2",
 }  # fmt: skip
 """Operators whose results consist of elements of their operands and of zeros, so that, on one grid, steps are as good as reals."""

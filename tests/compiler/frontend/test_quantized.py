@@ -129,6 +129,12 @@ def test_slopes(tmp_path: Path, dtype: str) -> None:
     agree(node(tmp_path, "PRELU", [x], [slope], {}, X, dtype, [(0.0517, zero), (0.0413, zero - 20)]), [x])
 
 
+@pytest.mark.parametrize("op", ["MAXIMUM", "MINIMUM"])
+def test_stored_numbers_of_several_grids_are_compared(tmp_path: Path, op: str) -> None:
+    a, b = stored(X, "int8"), stored(X, "int8")
+    agree(node(tmp_path, op, [a, b], [], {}, X, "int8", [(0.0303, -3), (0.0517, 6), (0.0811, -23)], 2), [a, b])
+
+
 PRODUCTS = {
     # operator -> weights, options, shape of the result, axis of the weights that counts its channels
     "CONV_2D": ((7, 3, 3, 8), CONV | {"fused_activation_function": "RELU6"}, (1, 5, 6, 7), 0),
