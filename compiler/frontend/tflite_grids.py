@@ -37,7 +37,7 @@ MOVING = {
     "REVERSE_SEQUENCE", "REVERSE_V2", "SLICE", "SPACE_TO_BATCH_ND", "SPACE_TO_DEPTH", "SPLIT", "SPLIT_V", "SQUEEZE", "STRIDED_SLICE",
     "TILE", "TRANSPOSE", "UNPACK",
 }  # fmt: skip
-"""Operators that pass stored integers on, or compare them, whatever their grids: where these are several, they are taken for what they are."""
+"""Operators that pass stored integers on, or compare them, whatever their grids: of several, they are taken for what they are."""
 
 PICKING = MOVING | {
     "CONCATENATION", "DYNAMIC_UPDATE_SLICE", "MAX_POOL_2D", "MIRROR_PAD", "PAD", "PADV2", "REDUCE_MAX", "REDUCE_MIN",
