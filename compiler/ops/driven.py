@@ -18,6 +18,8 @@ Run = Callable[[Sequence[str]], tuple[str, Sequence[str], Sequence[str]]]
 
 MOST_NODES = 1 << 14
 """Of a loop whose runs are imported one by one."""
+LARGEST = (1 << 31) - 1
+"""Elements of the rows of all runs."""
 
 
 class Stretch:
@@ -95,6 +97,10 @@ def drive(n: SourceNode, going: str, values: Sequence[str], run: Run, most: int 
         if graph.type(before) != graph.type(after):
             raise Unsupported(f"its course is decided at run time, and a run turns {graph.type(before)} into {graph.type(after)}; "
                               "values that keep their type would be accepted")
+    for row in rows:
+        most_elements = n.type(row).size * (most or 0)
+        if most_elements > LARGEST:
+            raise Unsupported(f"its scan outputs may have {most_elements} elements; up to {LARGEST} would be accepted")
     ended = n.array(again)
     if ended is not None and ended.all() and most is None:
         raise Unsupported("nothing ends it; a trip count or a condition that is computed would be accepted")

@@ -122,6 +122,7 @@ CASES: dict[str, tuple[str, list[list[np.ndarray]]]] = {
         loop(OUTER, "float[2, 3] x, int64 m", "float most = {200.0}, float none = {0.0}, bool c = {1}, int64 inner = {3}",
              "(m, c, x, none)", results="y, z", outputs="float[?, ?] y, float z"),
         [[ONES * k, np.array(m)] for m in (0, 1, 4) for k in np.float32([1, 30])]),
+    "of as many runs as there are": (loop(BELOW, constants="int64 m = {9223372036854775807}"), [[ONES, TRUE]]),
     "in a branch": (branches(ENDLESS, "a = Relu(d) e = Exp(d)"), [[ONES], [-ONES]]),
     "in the other branch": (branches("a = Relu(d) e = Exp(d)", OTHER), [[ONES], [-ONES]]),
     "in both branches": (branches(ENDLESS, OTHER), [[ONES], [-ONES]]),
@@ -261,6 +262,8 @@ def test_tflite(tmp_path: Path, make: Callable[[], TfliteWriter]) -> None:
      r"a run turns float32\[2,3\] into float32\[4,3\]; values that keep their type would be accepted"),
     (loop(ROWS, "float[2, 3] x, int64 m, bool c", "int64[1] z = {0}, int64[1] o = {1}", **STACKED),
      "nothing bounds the length of its scan outputs; a constant trip count would be accepted"),
+    (loop(ROWS, constants="int64 m = {9223372036854775807}, int64[1] z = {0}, int64[1] o = {1}", **STACKED),
+     "its scan outputs may have 55340232221128654842 elements; up to 2147483647 would be accepted"),
     (loop(HOSTED.replace("Gather(u, zero)", "Gather(n, i)"), "int64[5] x, bool c", before="n = Unique(x)", outputs="int64[?] y"),
      r"the shape of 'n.*' \(int64\[<=5\]\) depends on data; fixed ones would be accepted there"),
 ])  # fmt: skip
