@@ -3,7 +3,8 @@
 From a producer P the pass collects the element-wise ops that read what P computes, in order, as long as they fit; it commits
 each time only the newest result is still wanted outside. So chains fuse, and so does x * sigmoid(x), or a residual
 addition at the end of either branch; no op is named after a combination. An operand from elsewhere cannot depend on P,
-for such a dependence would be one more reader of P's result outside.
+for such a dependence would be one more reader of P's result outside. Where element-wise ops compute it for that reader
+alone, they join, too.
 """
 
 from __future__ import annotations
@@ -44,7 +45,11 @@ class _Program:
     absorbed: dict[str, Node] = field(default_factory=dict)
 
     def absorb(self, graph: Graph, reader: Node) -> None:
+        """Takes up a node: the steps are those of its op and of its epilogue."""
         self.steps.append(Step(reader.op, tuple(self.results.get(v, v) for v in reader.inputs)))
+        first = len(self.steps)
+        for step in reader.epilogue:
+            self.steps.append(Step(step.op, tuple(first + a if isinstance(a, int) else self.results.get(a, a) for a in step.args)))
         for value in reader.operands:
             if value not in self.results:
                 self.operands.add(value)
@@ -60,9 +65,12 @@ class _Program:
 
 
 def fuse(graph: Graph) -> list[Event]:
-    """Runs the pass; every element-wise op that stays a kernel behind a producer is reported with the reason."""
+    """Runs the pass; every element-wise op that stays a kernel behind a producer is reported with the reason.
+
+    Element-wise ops collect others only when those that would store more have had their turn.
+    """
     events: list[Event] = []
-    for name in [n.name for n in graph.nodes()]:
+    for name in [n.name for n in sorted(graph.nodes(), key=lambda n: isinstance(n.op, Elementwise | Cast))]:
         if graph.has_node(name):
             events += _grow(graph, graph.node(name))
     graph.sweep()
@@ -81,18 +89,19 @@ def _grow(graph: Graph, node: Node) -> list[Event]:
     given = len(node.epilogue)
     program = _Program(list(node.epilogue), {node.output: given}, {node.output: _wanted(graph, node.output)}, set(node.operands))
     shape = graph.type(node.output).shape
-    committed, why = 0, ""
+    committed, steps, why = 0, given, ""
     while len(program.absorbed) - committed < REACH:
         reader, why = _next(graph, program, shape)
         if reader is None:
             break
-        program.absorb(graph, reader)
+        for one in [*_sources(graph, program, reader, shape), reader]:
+            program.absorb(graph, one)
         if list(program.wanted) == [reader.output]:
-            committed = len(program.absorbed)
+            committed, steps = len(program.absorbed), len(program.steps)
     pending = len(program.absorbed) > committed
     absorbed = list(program.absorbed.values())[:committed]
     if absorbed:
-        node = _commit(graph, node, absorbed, program.steps[: given + committed])
+        node = _commit(graph, node, absorbed, program.steps[:steps])
     fused = [Event("fuse", n.name, describe(n.op), True, f"joined {node.name} ({describe(node.op)})") for n in absorbed]
     return fused + _declined(graph, node, f"'{node.output}' is also wanted elsewhere" if pending else why)
 
@@ -117,6 +126,22 @@ def _next(graph: Graph, program: _Program, shape: tuple[int, ...]) -> tuple[Node
         else:
             return reader, ""
     return None, why
+
+
+def _sources(graph: Graph, program: _Program, reader: Node, shape: tuple[int, ...]) -> list[Node]:
+    """The element-wise nodes that compute a reader's other operands for it alone: they join before it, the first one first."""
+    joining: list[Node] = []
+    values = [v for v in reader.operands if v not in program.results]
+    while values:
+        source = graph.producer(value := values.pop())
+        if source is None or not isinstance(source.op, Elementwise | Cast) or _wanted(graph, value) > 1 or _wraps(graph, value):
+            continue
+        steps = len(program.steps) + sum(1 + len(n.epilogue) for n in (*joining, source, reader))
+        operands = program.operands.union(reader.operands, source.operands, *(n.operands for n in joining))
+        if graph.type(value).shape == shape and steps <= STEPS and len(operands) <= OPERANDS and source.name not in program.absorbed:
+            joining.insert(0, source)
+            values += source.operands
+    return joining
 
 
 def _wraps(graph: Graph, value: str) -> bool:

@@ -68,6 +68,19 @@ def test_bias_activation_scale_residual() -> None:
     assert graph.nodes()[0].sources == ("n0", "n1", "n2", "n3", "n4") and graph.nodes()[0].name == "n0"
 
 
+def test_the_other_operand_joins_with_what_computes_it() -> None:
+    """A gate and a scaled shortcut, each for one reader alone; what is smaller, or wanted twice, stays a kernel."""
+    def make(b: Build) -> tuple[str, ...]:
+        x, y, z = b.input(*X), b.input(*X), b.input(1, 1, 1, 6)
+        wanted = b("exp", y)
+        gate = b("sigmoid", b("mul", y, b.input(*X)))
+        total = b("add", b("mul", conv(b, x), gate), b("neg", b("tanh", x)))
+        return b("mul", total, b("exp", z)), b("add", b("neg", conv(b, y)), wanted), wanted
+
+    graph, _ = fused(make)
+    assert ops(graph) == ["exp", "exp", "Conv2D + mul + sigmoid + mul + tanh + neg + add + mul", "Conv2D + neg + add"]
+
+
 @pytest.mark.parametrize(("make", "expected"), [
     (lambda b, y: b("mul", y, b("sigmoid", y)), ["sigmoid(%0)", "mul(%0, %1)"]),
     (lambda b, y: b("mul", y, y), ["mul(%0, %0)"]),
