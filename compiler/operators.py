@@ -143,7 +143,7 @@ def _types(operator: Operator) -> str:
 
 def _imported(format: str, name: str, versions: tuple[int, ...], importer: Callable[..., Result]) -> Operator:
     when = HOSTED.get(importer)
-    when = "where a shape depends on data" if when is None and format == "onnx" and name in OPEN else when
+    when = "where a shape depends on data" if when is None and name in OPEN else when
     where = "kernel" if when is None else "host" if when == "always" else f"kernel; host {when}"
     calls = dict.fromkeys(call for call in _calls(importer, set()) if call[1] != "…")
     constant, refusals = (tuple(what for kind, what in calls if kind == wanted) for wanted in ("constant", "Unsupported"))

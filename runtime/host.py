@@ -41,21 +41,38 @@ MOST = 1 << 10
 """Operands of a function that takes any number."""
 Params = list[int | str]
 ARRAYS: Mapping[str, Callable[[list[np.ndarray], Params], np.ndarray]] = {
+    "abs": lambda x, p: np.abs(x[0]),
     "add": lambda x, p: x[0] + x[1],
-    "sub": lambda x, p: x[0] - x[1],
-    "mul": lambda x, p: x[0] * x[1],
-    "div": lambda x, p: x[0] / x[1] if x[0].dtype.kind == "f" else x[0] // x[1] + ((x[0] % x[1] != 0) & ((x[0] < 0) != (x[1] < 0))),
-    "max": lambda x, p: reduce(np.maximum, x),
-    "min": lambda x, p: reduce(np.minimum, x),
     "cast": lambda x, p: x[0].astype(str(p[0])),
     "concat": lambda x, p: np.concatenate(x, int(p[0])),
+    "div": lambda x, p: x[0] / x[1] if x[0].dtype.kind == "f" else x[0] // x[1] + ((x[0] % x[1] != 0) & ((x[0] < 0) != (x[1] < 0))),
+    "equal": lambda x, p: x[0] == x[1],
+    "exp": lambda x, p: np.exp(x[0]),
     "gather": lambda x, p: np.take(x[0], x[1], int(p[0])),
     "gather_nd": lambda x, p: x[0][tuple(np.moveaxis(x[1], -1, 0))],
+    "greater": lambda x, p: x[0] > x[1],
+    "greater_equal": lambda x, p: x[0] >= x[1],
     "insert_axes": lambda x, p: np.expand_dims(x[0], tuple(map(int, p))),
+    "less": lambda x, p: x[0] < x[1],
+    "less_equal": lambda x, p: x[0] <= x[1],
+    "log": lambda x, p: np.log(x[0]),
+    "max": lambda x, p: reduce(np.maximum, x),
+    "min": lambda x, p: reduce(np.minimum, x),
+    "mul": lambda x, p: x[0] * x[1],
+    "neg": lambda x, p: -x[0],
+    "not": lambda x, p: np.logical_not(x[0]),
+    "not_equal": lambda x, p: x[0] != x[1],
+    "reduce_max": lambda x, p: x[0].max(tuple(map(int, p[1:])), keepdims=bool(p[0])),
+    "reduce_min": lambda x, p: x[0].min(tuple(map(int, p[1:])), keepdims=bool(p[0])),
     "reshape": lambda x, p: x[0].reshape(tuple(map(int, p))),
+    "shape": lambda x, p: np.array(x[0].shape, np.int64),
     "slice": lambda x, p: x[0][_ranges(x[0].ndim, p)],
+    "sqrt": lambda x, p: np.sqrt(x[0]),
     "squeeze": lambda x, p: np.squeeze(x[0], tuple(map(int, p))),
+    "sub": lambda x, p: x[0] - x[1],
+    "sum": lambda x, p: x[0].sum(tuple(map(int, p[1:])), x[0].dtype, keepdims=bool(p[0])),
     "transpose": lambda x, p: x[0].transpose(tuple(map(int, p))),
+    "where": lambda x, p: np.where(x[0], x[1], x[2]),
 }
 """What `array` does, of operands and parameters."""
 TYPES: Mapping[str, Callable[[Any], bool]] = {
@@ -118,10 +135,11 @@ def array(x: np.ndarray, /, *others: np.ndarray, fn: Fn, params: Params) -> Arra
     """An ordinary function of arrays, one of `ARRAYS`, whose shapes depend on data.
 
     Its parameters are integers, or the name of an element type: what a cast makes; the axis of a concatenation or of a gather; axes
-    to insert or to squeeze, or their permutation; a shape; of slices (axis, begin, end, step), one after another. Integers divide
-    towards zero.
+    to insert or to squeeze, or their permutation; a shape; of reductions whether axes stay, and the axes; of slices (axis, begin, end,
+    step), one after another. Integers divide towards zero.
     """
-    return (np.asarray(ARRAYS[fn]([x, *others], params)),)
+    with np.errstate(all="ignore"):
+        return (np.asarray(ARRAYS[fn]([x, *others], params)),)
 
 
 def _ranges(rank: int, params: Params) -> tuple[slice, ...]:

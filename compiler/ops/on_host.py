@@ -17,7 +17,12 @@ from ..ir import TensorType
 from .importing import OnnxNode
 from .op import Op, normal_axis
 
-BINARY = {"Add": "add", "Sub": "sub", "Mul": "mul", "Div": "div", "Max": "max", "Min": "min"}
+ELEMENTWISE = {
+    "Abs": "abs", "Add": "add", "Div": "div", "Equal": "equal", "Exp": "exp", "Greater": "greater", "GreaterOrEqual": "greater_equal",
+    "Less": "less", "LessOrEqual": "less_equal", "Log": "log", "Max": "max", "Min": "min", "Mul": "mul", "Neg": "neg", "Not": "not",
+    "Sqrt": "sqrt", "Sub": "sub", "Where": "where",
+}  # fmt: skip
+REDUCTIONS = {"ReduceMax": "reduce_max", "ReduceMin": "reduce_min", "ReduceSum": "sum"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +57,16 @@ class OnHost(Op):
         return result
 
 
-def _binary(n: OnnxNode) -> str:
-    return n.emit(OnHost(BINARY[n.op]), *n.inputs)
+def _elementwise(n: OnnxNode) -> str:
+    return n.emit(OnHost(ELEMENTWISE[n.op]), *n.inputs)
+
+
+def _reduce(n: OnnxNode) -> str:
+    return n.emit(OnHost(REDUCTIONS[n.op], (n.attr("keepdims", 1), *_axes(n, n.type(0).rank))), n.input(0))
+
+
+def _shape(n: OnnxNode) -> str:
+    return n.emit(OnHost("slice", (0, n.attr("start", 0), n.attr("end", n.type(0).rank), 1)), n.emit(OnHost("shape"), n.input(0)))
 
 
 def _cast(n: OnnxNode) -> str:
@@ -118,8 +131,9 @@ def _transpose(n: OnnxNode) -> str:
     return n.emit(OnHost("transpose", tuple(n.attr("perm") or reversed(range(n.type(0).rank)))), n.input(0))
 
 
-OPEN: dict[str, Callable[[OnnxNode], str]] = {
-    **dict.fromkeys(BINARY, _binary), "Cast": _cast, "Concat": _concat, "Gather": _gather, "GatherND": _gather_nd, "Identity": _identity,
-    "Reshape": _reshape, "Slice": _slice, "Squeeze": _squeeze, "Unsqueeze": _unsqueeze, "Transpose": _transpose,
+OPEN: dict[str, Callable[..., str]] = {
+    **dict.fromkeys(ELEMENTWISE, _elementwise), **dict.fromkeys(REDUCTIONS, _reduce), "Cast": _cast, "Concat": _concat, "Gather": _gather,
+    "GatherND": _gather_nd, "Identity": _identity, "Reshape": _reshape, "Shape": _shape, "Slice": _slice, "Squeeze": _squeeze,
+    "Unsqueeze": _unsqueeze, "Transpose": _transpose,
 }  # fmt: skip
-"""Importers of ONNX operators for operands whose shapes depend on data."""
+"""Importers of operators for operands whose shapes depend on data."""

@@ -230,10 +230,10 @@ def test_between_kernels(tmp_path: Path) -> None:
 
 
 def test_open_shapes_are_refused_where_kernels_would_read_them(tmp_path: Path) -> None:
-    nodes = [helper.make_node("NonZero", ["x"], ["where"], "find"), helper.make_node("Neg", ["where"], ["y"], "negate")]
+    nodes = [helper.make_node("NonZero", ["x"], ["where"], "find"), helper.make_node("Sign", ["where"], ["y"], "sign")]
     path = write(tmp_path, onnx_model(nodes, {"x": (np.float32, (2, 3))}, ["y"]))
-    message = (r"1 node not supported: Neg 'negate': the shape of operand 0 \(int64\[2,<=6\]\) depends on data; outputs of the model, and "
-               "operands of Add, Cast, Compress, .*, WHERE, may be such")
+    message = (r"1 node not supported: Sign 'sign': the shape of operand 0 \(int64\[2,<=6\]\) depends on data; outputs of the model, and "
+               "operands of ABS, ADD, Abs, .*, WHERE, Where, may be such")
     with pytest.raises(UnsupportedError, match=message):
         load(path)
     graph = Graph()
@@ -268,6 +268,20 @@ BEHIND: dict[str, tuple[list[Any], dict[str, np.ndarray]]] = {
          ("Squeeze", ["a2", "axes"], {}), ("Max", ["a3", "a3", "three"], {}), ("Min", ["a4", "nine"], {}), ("Identity", ["a5"], {})],
         {"begin": np.array([-1, 1]), "end": np.array([-2**63 + 1, 2**63 - 1]), "axes": np.array([1, 0]), "steps": np.array([-1, 1]),
          "shape": np.array([-1, 2]), "three": np.array(3), "nine": np.array([9, 2])}),
+    "compared and chosen": (
+        [("Cast", ["where"], {"to": 1}), ("Exp", ["a0"], {}), ("Log", ["a1"], {}), ("Sqrt", ["a2"], {}), ("Less", ["a3", "half"], {}),
+         ("Equal", ["where", "one"], {}), ("Not", ["a5"], {}), ("Where", ["a6", "where", "one"], {}), ("Neg", ["a7"], {}),
+         ("Abs", ["a8"], {}),
+         ("Where", ["a4", "one", "a9"], {}), ("GreaterOrEqual", ["a10", "one"], {}), ("Where", ["a11", "a10", "a7"], {}),
+         ("Greater", ["a12", "one"], {}), ("LessOrEqual", ["where", "one"], {}), ("Where", ["a13", "where", "a12"], {}),
+         ("Where", ["a14", "a15", "a7"], {})],
+        {"half": np.array(0.5, np.float32), "one": np.array(1)}),
+    "added up": ([("ReduceSum", ["where", "last"], {"keepdims": 0}), ("Shape", ["where"], {}), ("Concat", ["a0", "a1"], {"axis": 0})],
+                 {"last": np.array([1])}),
+    "the greatest": (
+        [("Shape", ["where"], {"end": 1}), ("Concat", ["ones", "where"], {"axis": 1}), ("ReduceMax", ["a1", "one"], {}),
+         ("ReduceMin", ["a1", "one"], {"keepdims": 0}), ("Add", ["a2", "a3"], {}), ("Mul", ["a4", "a0"], {})],
+        {"ones": np.ones((3, 1), np.int64), "one": np.array([1])}),
 }  # fmt: skip
 
 
@@ -282,6 +296,49 @@ def test_ordinary_operators_behind(tmp_path: Path, steps: list[Any], constants: 
     for x in (SPARSE, np.ones_like(SPARSE)):
         same(evaluated(path, [x]), ort(path, [x]), 0)
         same(ran(path, [x], tmp_path), ort(path, [x]), 0)
+
+
+def tail(m: TfliteWriter, end: int, count: int) -> int:
+    """One of many results of operators behind a WHERE that finds so many places, which LiteRT wants to know beforehand."""
+    x = m.input("x", SPARSE.shape, "float32")
+    found = m.op("WHERE", [x], shape=(1, 3), dtype="int64")
+
+    def op(name: str, operands: Sequence[int], dtype: str = "float32", rank: int = 1, **options: Any) -> int:
+        return m.op(name, operands, options, shape=(1,) * rank, dtype=dtype)
+
+    number = lambda *values, dtype="int32": m.constant(np.array(values, dtype))  # noqa: E731
+    values = op("GATHER_ND", [op("NEG", [x], rank=3), found])
+    column = m.op("SLICE", [found, number(0, 1), number(-1, 1)], shape=(count, 1), dtype="int64")
+    places = op("CAST", [column], "int32", 2, in_data_type="INT64", out_data_type="INT32")
+    column = op("SQUEEZE", [places], "int32", squeeze_dims=[-1])
+    doubled = op("MUL", [op("ADD", [column, column], "int32"), number(3)], "int32")
+    small = op("LESS", [op("SUB", [doubled, number(2)], "int32"), number(9)], "bool")
+    chosen = op("SELECT_V2", [op("LOGICAL_NOT", [small], "bool"), doubled, op("ABS", [op("NEG", [column], "int32")], "int32")], "int32")
+    rows = op("TRANSPOSE", [op("CONCATENATION", [op("EXPAND_DIMS", [chosen, number(1)], "int32", 2), places], "int32", 2, axis=1),
+                            number(1, 0)], "int32", 2)
+    ends = [values, op("RESHAPE", [rows, number(-1)], "int32"), op("GATHER", [rows, number(1, 0)], "int32", 2, axis=0),
+            op("SUM", [rows, number(1)], "int32", 2, keep_dims=True), op("SHAPE", [rows], "int32", out_type="INT32"),
+            op("REDUCE_MAX", [rows, number(-1)], "int32", keep_dims=False), op("MAXIMUM", [values, op("EXP", [values])]),
+            op("SQRT", [op("MINIMUM", [op("LOG", [op("EXP", [values])]), op("MUL", [values, values])])])]
+    return ends[end]
+
+
+@pytest.mark.parametrize("end", range(8))
+def test_ordinary_operators_of_tflite_behind(tmp_path: Path, end: int) -> None:
+    for x in (SPARSE, np.ones_like(SPARSE)):
+        m = TfliteWriter()
+        m.output(tail(m, end, np.count_nonzero(x)))
+        path = write(tmp_path, m)
+        same(evaluated(path, [x]), litert(path, [x]), 1e-6)
+        same(ran(path, [x], tmp_path), litert(path, [x]), 1e-6)
+
+
+def test_fused_activations_behind_are_refused(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    found = m.op("WHERE", [m.input("x", (3,), "bool")], shape=(1, 1), dtype="int64")
+    m.output(m.op("ADD", [found, found], {"fused_activation_function": "RELU"}, shape=(1, 1), dtype="int64"))
+    with pytest.raises(UnsupportedError, match="fused activation RELU where shapes depend on data; none would be accepted"):
+        load(write(tmp_path, m))
 
 
 def test_what_is_tried_out() -> None:
