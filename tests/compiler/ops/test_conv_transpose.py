@@ -146,7 +146,7 @@ def test_tflite_with_a_fed_shape(tmp_path: Path) -> None:
         if signature is None:
             same(evaluated(path, [shape, x]), litert(path, [shape, x]))
             continue
-        with pytest.raises(UnsupportedError, match="the output shape, .* --input-value shape=…"):
+        with pytest.raises(UnsupportedError, match=r"the output shape, .* --input-value shape=…"):
             load(path)
         graph = load(path, input_values={"shape": shape})
         same([evaluate(graph, {"x": x})[v] for v in graph.outputs.values()], litert(path, [shape, x]))

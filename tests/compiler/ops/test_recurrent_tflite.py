@@ -171,7 +171,7 @@ def test_a_variable_that_nothing_is_assigned_to(tmp_path: Path, signature: tuple
     if signature is None:
         assert load(path).states
         return
-    with pytest.raises(UnsupportedError, match="READ_VARIABLE .* the file leaves extents open"):
+    with pytest.raises(UnsupportedError, match=r"READ_VARIABLE .* the file leaves extents open"):
         load(path)
 
 
