@@ -111,18 +111,21 @@ def _quantize_nudged(x: np.ndarray, scale: float, low: float, high: float, origi
     return np.clip(round_away(steps + np.copysign(np.float32(nudge), steps)) - np.float32(origin), np.float32(low), np.float32(high))
 
 
-def _rescale(x: np.ndarray, multiplier: np.ndarray, exponent: np.ndarray, away: np.ndarray) -> np.ndarray:
-    """x * multiplier / 2**31 * 2**exponent, rounded before the shift to the right and behind it: halves up, or, if `away`, from zero."""
-    left, right = np.maximum(exponent, 0), np.maximum(-exponent, 0)
-    high = ((x.astype(np.int64) << left) * multiplier + (1 << 30)) >> 31
-    return (high + ((1 << right) >> 1) - (((x ^ multiplier) < 0) & (right > 0) & (away > 0))) >> right
+def _rescale(x: np.ndarray, multiplier: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """x * multiplier / 2**31 / 2**right, rounded before the shift and behind it, halves up."""
+    return (((x.astype(np.int64) * multiplier + (1 << 30)) >> 31) + ((1 << right.astype(np.int64)) >> 1)) >> right
+
+
+def _rescale_away(x: np.ndarray, multiplier: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """As `rescale`, but behind the shift halves are rounded away from zero."""
+    high = (x.astype(np.int64) * multiplier + (1 << 30)) >> 31
+    return (high + ((1 << right.astype(np.int64)) >> 1) - (((x ^ multiplier) < 0) & (right > 0))) >> right
 
 
 _STEPS = "({0} * (1.0f / {p0}) + {p3})"
 # The upper half of a product of 64 bits, then the shift to the right; {L} has the lanes of {T}.
-_HIGH = "convert_{T}(((convert_{L}({0}) << convert_{L}(max({2}, 0))) * convert_{L}({1}) + 0x40000000L) >> 31)"
-_HALF = "(((({T})(1)) << max(-{2}, 0)) >> 1)"
-_DOWN = "convert_{T}(((({0} ^ {1}) < 0) & ({2} < 0) & ({3} > 0)) & 1)"
+_HIGH = "convert_{T}((convert_{L}({0}) * convert_{L}({1}) + 0x40000000L) >> 31)"
+_HALF = "(((({T})(1)) << {2}) >> 1)"
 
 # A CPU traps on integers divided by zero, which the padded lanes of a vector are, and on the least one divided by -1.
 _DIVISOR = "({1} == 0 | {1} == -1 ? ({T})(1) : {1})"
@@ -191,7 +194,9 @@ TABLE: dict[str, Row] = {
                          lambda x, s, z, low, high: (_quantize(x, s, z, low, high) - np.float32(z)) * np.float32(s)),
     "quantize_even": Row("clamp(rint({0} * (1.0f / {p0})), {p1}, {p2})", _quantize_even),
     "quantize_nudged": Row(f"clamp(round({_STEPS} + copysign(({{T}})({{p4}}), {_STEPS})) - {{p3}}, {{p1}}, {{p2}})", _quantize_nudged),
-    "rescale": Row(f"({_HIGH} + {_HALF} - {_DOWN}) >> max(-{{2}}, 0)", _rescale, 4, kinds="i", width=4),
+    "rescale": Row(f"({_HIGH} + {_HALF}) >> {{2}}", _rescale, 3, kinds="i", width=4),
+    "rescale_away": Row(f"({_HIGH} + {_HALF} - convert_{{T}}(((({{0}} ^ {{1}}) < 0) & ({{2}} > 0)) & 1)) >> {{2}}", _rescale_away, 3,
+                        kinds="i", width=4),
     "erf": Row("erf({0})", _erf),
     "sin": Row("sin({0})", np.sin),
     "cos": Row("cos({0})", np.cos),

@@ -68,8 +68,16 @@ def saturated16(n: QuantizedNode, value: str) -> str:
 
 
 def shifted(n: QuantizedNode, value: str, multiplier: np.ndarray, exponent: np.ndarray, away: np.ndarray | int) -> str:
-    operands = (np.asarray(a).astype(INTEGER) for a in (multiplier, exponent, away))
-    return n.emit(Elementwise("rescale"), value, *(n.add_constant(a.reshape(()) if a.size == 1 else a) for a in operands))
+    """Integers times fractions of 2**31, times powers of two."""
+    def constant(array: np.ndarray) -> str:
+        return n.add_constant(array.reshape(()) if array.size == 1 else array)
+
+    if (exponent > 0).any():
+        value = n.emit(Elementwise("mul"), value, constant(np.left_shift(1, np.maximum(exponent, 0)).astype(INTEGER)))
+    factors = [constant(np.asarray(a).astype(INTEGER)) for a in (multiplier, np.maximum(-exponent, 0))]
+    up, from_zero = (n.emit(Elementwise(fn), value, *factors) if (np.asarray(away) == mode).any() else ""
+                     for fn, mode in (("rescale", UP), ("rescale_away", AWAY)))
+    return n.emit(Elementwise("where"), constant(np.asarray(away) == AWAY), from_zero, up) if up and from_zero else up or from_zero
 
 
 def finished(n: QuantizedNode, value: str, activation: str = "NONE") -> str:

@@ -33,7 +33,7 @@ PARAMS: dict[str, Sequence[tuple[float, ...]]] = {
 }  # fmt: skip
 OPERANDS = {"where": ("condition", "x", "y"), "shift_left": ("x", "shift"), "shift_right": ("x", "shift"), "sin": ("angle",),
             "cos": ("angle",), "tan": ("angle",), **dict.fromkeys((*GRIDS, "quantize_even", "quantize_nudged"), ("finite",)),
-            "rescale": ("part", "y", "exponent", "away")}  # fmt: skip
+            **dict.fromkeys(("rescale", "rescale_away"), ("part", "y", "right"))}  # fmt: skip
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 6.0, 100.0, -100.0, 1e4, -1e4, 3e38, -3e38, 1e-30,
            np.inf, -np.inf, np.nan)  # fmt: skip
 BLOCKED = Pool2D("max", (1, 1))
@@ -68,7 +68,7 @@ def check_rows(ops: Sequence[Elementwise], x: np.ndarray, y: np.ndarray) -> None
     operands = {"x": x, "y": y, "condition": x > y}
     if x.dtype.kind in "iu":
         operands["shift"] = np.where(np.arange(y.size) % 2, y % y.dtype.type(bits), y)
-        operands |= {"part": x // 16, "exponent": y % 34 - 30, "away": y % 2}
+        operands |= {"part": x // 16, "right": y % 31}
     elif x.dtype.kind == "f":
         operands["angle"] = np.clip(x, -1e4, 1e4)  # PoCL's sine of a small number is wrong beside one beyond 1e38 in a vector
         operands["finite"] = np.nan_to_num(operands["angle"])
