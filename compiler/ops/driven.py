@@ -52,10 +52,10 @@ class Stretch:
         return len(self.graph.journal) - self._start > MOST_NODES
 
     def reading(self, values: Sequence[str]) -> list[Node]:
-        """The nodes that depend on values."""
+        """The nodes that depend on values, or on loops, which may not end where they should not run."""
         depending, found = set(values), list[Node]()
         for node in self.nodes:
-            if not depending.isdisjoint(node.operands):
+            if node.op.driven or not depending.isdisjoint(node.operands):
                 depending.update(node.outputs)
                 found.append(node)
         return found

@@ -123,6 +123,9 @@ CASES: dict[str, tuple[str, list[list[np.ndarray]]]] = {
         loop(OUTER, "float[2, 3] x, int64 m", "float most = {200.0}, float none = {0.0}, bool c = {1}, int64 inner = {3}",
              "(m, c, x, none)", results="y, z", outputs="float[?, ?] y, float z"),
         [[ONES * k, np.array(m)] for m in (0, 1, 4) for k in np.float32([1, 30])]),
+    "one within that ends only where it runs": (
+        loop(BELOW.replace("b = Add(a, a)", ENDLESS.replace("a = Loop", "d = Loop").replace("e = Identity(d)", "b = Add(a, d)"))),
+        [[ONES, TRUE], [-ONES, FALSE]]),
     "of as many runs as there are": (loop(BELOW, constants="int64 m = {9223372036854775807}"), [[ONES, TRUE]]),
     "in a branch": (branches(ENDLESS, "a = Relu(d) e = Exp(d)"), [[ONES], [-ONES]]),
     "in the other branch": (branches("a = Relu(d) e = Exp(d)", OTHER), [[ONES], [-ONES]]),
