@@ -71,7 +71,7 @@ def loop(times: int, m: TfliteWriter) -> Feed:
 
 
 def driven(limit: float, m: TfliteWriter) -> Feed:
-    """x * 1.5 + 0.5 as long as the sum of x is below a limit; and the count."""
+    """x * 1.5 + 0.5 as long as the sum of x, which is positive, is below a limit; and the count."""
     x, zero = m.input("x", SHAPE, "float32"), m.constant(np.int32(0))
     cond, body = m.subgraph("cond"), m.subgraph("body")
     _, a = cond.input("k", (), "int32"), cond.input("a", SHAPE, "float32")
@@ -82,7 +82,7 @@ def driven(limit: float, m: TfliteWriter) -> Feed:
     body.output(body.op("ADD", [grown, body.constant(np.float32(0.5))], shape=SHAPE, dtype="float32"))
     options = {"cond_subgraph_index": cond.index, "body_subgraph_index": body.index}
     m.output(*m.op("WHILE", [zero, x], options, outputs=[((), "int32"), (SHAPE, "float32")]))
-    return [numbers(SHAPE)]
+    return [numbers(SHAPE, low=0)]
 
 
 def _handle(g: Subgraph, name: str) -> int:
