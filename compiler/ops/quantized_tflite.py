@@ -11,9 +11,10 @@ from math import prod
 
 import numpy as np
 
-from .elementwise import Elementwise
+from .elementwise import Cast, Elementwise
 from .fixed_point import (
     AWAY,
+    INTEGER,
     UP,
     divided,
     finished,
@@ -36,6 +37,9 @@ PRODUCTS = {"BATCH_MATMUL": (0, 1, 2), "CONV_2D": (0, 1, 2), "DEPTHWISE_CONV_2D"
 HEADROOM = {8: 20, 16: 15}
 """Bits by which the terms of a sum are shifted to the left before they are brought to one scale, by those of the terms."""
 
+BASE = 256
+"""Of the digits of 16-bit data."""
+
 ANY = (EIGHT, SIXTEEN)
 
 LANES = {"DEPTHWISE_CONV_2D": 8, "MEAN": 16}
@@ -46,8 +50,7 @@ LANES = {"DEPTHWISE_CONV_2D": 8, "MEAN": 16}
 def tflite_products(n: QuantizedNode) -> str:
     """Sums of products; a bias and a factor per channel follow."""
     data, weights, bias = PRODUCTS[n.op]
-    sums, activation = product_sums(n)
-    sums = integers(n, sums)
+    sums, activation = product_sums(n, INTEGER)
     if n.input(bias):
         sums = n.emit(Elementwise("add"), sums, n.input(bias))
     away = np.array(UP)
@@ -58,15 +61,28 @@ def tflite_products(n: QuantizedNode) -> str:
     return finished(n, rescaled(n, sums, factors(n), away), activation)
 
 
-def product_sums(n: QuantizedNode) -> tuple[str, str]:
-    """The operator of floats, on steps, without a bias; and the activation that is to follow."""
-    bias = PRODUCTS[n.op][2]
+def product_sums(n: QuantizedNode, dtype: np.dtype) -> tuple[str, str]:
+    """The operator of floats, on steps, without a bias, as integers of a type; and the activation that is to follow.
+
+    Data of 16 bits are two digits of base 256, the higher one with the sign, so that the sums of each are exact.
+    """
+    data, _, bias = PRODUCTS[n.op]
     bare = tuple("" if k == bias else v for k, v in enumerate(n.inputs))
     activation = "NONE" if n.op == "BATCH_MATMUL" or (n.op == "TRANSPOSE_CONV" and n.version < 4) else n.options.fused_activation_function
     options = n.options if activation == "NONE" else n.options.replaced(fused_activation_function="NONE")
-    sums = TFLITE[n.op](replace(n, inputs=bare, options=options))
-    assert isinstance(sums, str)
-    return sums, activation
+
+    def sums(x: str) -> str:
+        y = TFLITE[n.op](replace(n, inputs=tuple(x if k == data else v for k, v in enumerate(bare)), options=options))
+        assert isinstance(y, str)
+        return n.emit(Cast(dtype), y)
+
+    x = n.input(data)
+    if n.bits[data] == 8:
+        return sums(x), activation
+    high = n.emit(Elementwise("floor"), n.emit(Elementwise("mul"), x, n.scalar(1 / BASE, x)))
+    low = n.emit(Elementwise("sub"), x, n.emit(Elementwise("mul"), high, n.scalar(BASE, x)))
+    total = n.emit(Elementwise("mul"), sums(high), n.add_constant(np.array(BASE, dtype)))
+    return n.emit(Elementwise("add"), sums(low), total), activation
 
 
 def factors(n: QuantizedNode) -> np.ndarray:

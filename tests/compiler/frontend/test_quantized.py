@@ -213,7 +213,7 @@ def test_weights_of_four_bits(tmp_path: Path, op: str) -> None:
 @pytest.mark.parametrize("op", PRODUCTS)
 def test_activations_of_sixteen_bits(tmp_path: Path, op: str) -> None:
     x = stored(X, "int16")
-    agree(product(tmp_path, op, x, [(0.0005, 0), (0.0004, 0)], channels=op != "FULLY_CONNECTED", bias="int64"), [x], 1)
+    agree(product(tmp_path, op, x, [(0.0005, 0), (0.0004, 0)], channels=op != "FULLY_CONNECTED", bias="int64"), [x])
 
 
 def test_products_without_bias(tmp_path: Path) -> None:

@@ -171,11 +171,11 @@ def products(folder: Path, op: str, x: np.ndarray, *, channels: bool = True, wei
     return node(folder, op, [x], held, given | (options or {}), result, "int16", grids, VERSIONS[op])
 
 
-def near(actual: np.ndarray, path: Path, x: np.ndarray) -> None:
-    """No number is further off than one step, and 99 % are LiteRT's: sums of floats of 24 bits are not exact."""
+def near(actual: np.ndarray, path: Path, x: np.ndarray, *, weights: str = "int8") -> None:
+    """All numbers are LiteRT's; with weights of 16 bits, whose sums floats of 24 bits do not hold, 99 % are, and none is off by two."""
     expected = litert(path, [x])[0].astype(np.int64)
     steps = np.abs(actual - expected)
-    assert steps.max() <= 1 and (steps > 0).mean() <= 0.01 and np.ptp(expected) > 1 << 10
+    assert steps.max() <= (weights == "int16") and (steps > 0).mean() <= 0.01 and np.ptp(expected) > 1 << 10
 
 
 FORMS: list[tuple[str, dict[str, Any]]] = [
@@ -195,7 +195,7 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
 def test_products(tmp_path: Path, op: str, form: Mapping[str, Any]) -> None:
     x = stored(PRODUCTS[op][0], "int16")
     path = products(tmp_path, op, x, **form)
-    near(evaluated(path, [x])[0], path, x)
+    near(evaluated(path, [x])[0], path, x, weights=form.get("weights", "int8"))
 
 
 def test_results_far_too_coarse_are_refused(tmp_path: Path) -> None:
