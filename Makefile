@@ -6,7 +6,7 @@ ARGS ?=
 bin := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env cpu demo test test-device conformance golden lint bench clean
+.PHONY: help env cpu demo test test-device conformance golden lint bench bench-growth clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -38,8 +38,11 @@ lint: $(VENV)/dev.stamp ## check style and types
 	$(bin)/ruff check --output-format concise .
 	$(bin)/mypy
 
-bench: $(VENV)/dev.stamp ## compare with LiteRT and ONNX Runtime
-	$(bin)/python -m benchmarks.bench $(ARGS)
+bench: $(VENV)/bench.stamp ## compare with other runtimes on nine networks, which takes half an hour
+	$(bin)/python -m benchmarks $(ARGS)
+
+bench-growth: $(VENV)/bench.stamp ## measure how the time of MobileNet v2 grows with batch and size
+	$(bin)/python -m benchmarks --growth mobilenet_v2 --out growth $(ARGS)
 
 clean: ## remove everything that is generated, the virtual environment included
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
@@ -57,4 +60,8 @@ $(VENV)/base.stamp: pyproject.toml
 
 $(VENV)/dev.stamp: $(VENV)/base.stamp
 	$(bin)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@
+
+$(VENV)/bench.stamp: $(VENV)/base.stamp
+	$(bin)/python -m pip install --quiet --editable '.[bench]'
 	@touch $@

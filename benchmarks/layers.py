@@ -26,6 +26,16 @@ class Conv:
     padding: Padding
     groups: int
     activation: Activation
+    dilation: int = 1
+
+
+@dataclass(frozen=True)
+class ConvTranspose:
+    """`w` is OHWI; windows do not overlap: the kernel is as large as the stride."""
+
+    w: Floats
+    b: Floats
+    stride: int
 
 
 @dataclass(frozen=True)
@@ -67,6 +77,21 @@ class Add:
 
 
 @dataclass(frozen=True)
+class Multiply:
+    """Element-wise product; the second may be N11C, a factor for each channel."""
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """Element-wise."""
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Bilinear, corners on corners, to the layer's shape."""
+
+
+@dataclass(frozen=True)
 class Concat:
     """Along the channels."""
 
@@ -76,7 +101,7 @@ class Softmax:
     """Over the channels of NC."""
 
 
-Op = Conv | Pool | GlobalAverage | Flatten | Dense | Add | Concat | Softmax
+Op = Conv | ConvTranspose | Pool | GlobalAverage | Flatten | Dense | Add | Multiply | Sigmoid | Resize | Concat | Softmax
 
 
 @dataclass(frozen=True)
@@ -98,14 +123,30 @@ class Network:
     layers: tuple[Layer, ...]
 
     @property
+    def output_shape(self) -> Shape:
+        """Of the last layer's value, NHWC or NC."""
+        return self.layers[-1].shape
+
+    @property
     def flops(self) -> int:
         """Multiplications and additions of the convolutions and dense layers."""
-        return sum(2 * math.prod(x.shape) * x.op.w[0].size for x in self.layers if isinstance(x.op, Conv | Dense))
+        return sum(_flops(layer) for layer in self.layers)
 
     @property
     def shapes(self) -> dict[str, Shape]:
         """Of every value, by name."""
         return {"input": self.input_shape} | {layer.name: layer.shape for layer in self.layers}
+
+
+def _flops(layer: Layer) -> int:
+    """An output of a transposed convolution is of one pixel: it sums over channels alone."""
+    match layer.op:
+        case Conv(w) | Dense(w):
+            return 2 * math.prod(layer.shape) * w[0].size
+        case ConvTranspose(w):
+            return 2 * math.prod(layer.shape) * w.shape[-1]
+        case _:
+            return 0
 
 
 def pads(size: int, kernel: int, stride: int, padding: Padding) -> tuple[int, int, int]:
@@ -148,11 +189,17 @@ class Builder:
         w, b = self._weights((channels, kernel, kernel, self.channels(x)), activation, gain)
         return self._append(Conv(w, b, stride, padding, 1, activation), self._window(kernel, stride, padding, x, w), x)
 
-    def depthwise(self, kernel: int, stride: int = 1, *, activation: Activation = "RELU6", x: str | None = None) -> str:
+    def depthwise(self, kernel: int, stride: int = 1, *, dilation: int = 1, activation: Activation = "RELU6", x: str | None = None) -> str:
         """One filter a channel, SAME."""
         w, b = self._weights((self.channels(x), kernel, kernel, 1), activation, 1.0)
         shape = self._window(kernel, stride, "SAME", x, w)
-        return self._append(Conv(w, b, stride, "SAME", len(w), activation), shape, x)
+        return self._append(Conv(w, b, stride, "SAME", len(w), activation, dilation), shape, x)
+
+    def upsample(self, channels: int, factor: int, *, x: str | None = None) -> str:
+        """A transposed convolution, `factor` x `factor`, by as much."""
+        n, height, width, _ = self._shape(x)
+        w, b = self._weights((channels, factor, factor, self.channels(x)), "NONE", factor)
+        return self._append(ConvTranspose(w, b, factor), (n, factor * height, factor * width, channels), x)
 
     def pool(
         self,
@@ -185,6 +232,24 @@ class Builder:
     def add(self, x: str, y: str, *, activation: Activation = "NONE") -> str:
         """Of two values of one shape."""
         return self._append(Add(activation), self._shape(x), x, y)
+
+    def multiply(self, x: str, y: str) -> str:
+        """Of two values of one shape, or of an image and factors of its channels."""
+        return self._append(Multiply(), self._shape(x), x, y)
+
+    def sigmoid(self, *, x: str | None = None) -> str:
+        """Of each element."""
+        return self._append(Sigmoid(), self._shape(x), x)
+
+    def swish(self, *, x: str | None = None) -> str:
+        """x * sigmoid(x), as two layers."""
+        x = x or self._latest
+        return self.multiply(x, self.sigmoid(x=x))
+
+    def resize(self, like: str, *, x: str | None = None) -> str:
+        """To the height and width of the value `like`."""
+        n, _, _, c = self._shape(x)
+        return self._append(Resize(), (n, *self._shape(like)[1:3], c), x)
 
     def concat(self, *xs: str) -> str:
         """Of images of one size, along the channels."""
