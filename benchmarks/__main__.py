@@ -100,7 +100,7 @@ def write(out: Path, ending: str, text: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs, prints and writes the comparison; 1 if planish failed on a network or outputs differ."""
+    """Runs, prints and writes the comparison; 1 if planish failed on a network, or differs from the others."""
     chosen = arguments(argv)
     console = Console()
     console.width = max(console.width, 120)

@@ -16,7 +16,7 @@ from benchmarks.rounds import Measured
 Record = dict[str, Any]
 
 WRONG = 1e-3
-"""A difference above this is a mistake, not rounding; Winograd's is at most some 1e-4."""
+"""A difference above this is a mistake, or the price of a coarse algorithm, not rounding."""
 
 
 def machine() -> Record:
@@ -76,11 +76,20 @@ def fastest(found: Record, labels: Sequence[str]) -> str | None:
     return min(labels, key=lambda label: float(found["engines"][label]["median_ms"]), default=None)
 
 
+def remarks(found: Record) -> dict[str, str]:
+    """Of engines that did not run, or whose output differs: what there is to say of them."""
+    said = {}
+    for label, e in found["engines"].items():
+        if "failed" in e:
+            said[label] = f"did not run: {' '.join(e['failed'].split())}"
+        elif e["difference"] > WRONG:
+            said[label] = f"differs by {e['difference']:.1e}"
+    return said
+
+
 def mistakes(found: Record) -> list[str]:
-    """What makes a run fail: planish failed on the network, or outputs differ. That another engine cannot run it is no mistake."""
-    engines = found["engines"].items()
-    failed = [f"{label} failed: {e['failed']}" for label, e in engines if "failed" in e and label in OURS]
-    return failed + [f"{label} differs by {e['difference']:.1e}" for label, e in engines if e.get("difference", 0) > WRONG]
+    """What makes a run fail: the remarks on planish. What others cannot run, or not exactly, is told but no failure."""
+    return [f"{label} {said}" for label, said in remarks(found).items() if label in OURS]
 
 
 def geometric_mean(results: Record, fastest: str = "fastest") -> float | None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from benchmarks.comparison import WRONG, Record, geometric_mean
+from benchmarks.comparison import WRONG, Record, geometric_mean, remarks
 
 
 def of_network(network: str, found: Record) -> Table:
@@ -23,7 +23,7 @@ def of_network(network: str, found: Record) -> Table:
             cells += [f"{found['ratios'][label]['median']:.3f}" if label in found["ratios"] else "", difference]
             table.add_row(label, *cells, f"{e['first_start_s']:.2f}", f"{e['start_s']:.2f}", memory)
     lines = [_sentence(found, name) for name in (found.get("fastest"), found.get("fastest_opencl")) if name]
-    lines += [f"{label} did not run: {e['failed']}" for label, e in found["engines"].items() if "failed" in e]
+    lines += [f"{label} {said}" for label, said in remarks(found).items()]
     table.caption = "\n".join(lines)
     return table
 
@@ -35,7 +35,7 @@ def _sentence(found: Record, other: str) -> str:
 
 
 def markdown(results: Record) -> str:
-    """Networks in rows, engines in columns: minimum and median, milliseconds; then starts and memory; then what did not run."""
+    """Networks in rows, engines in columns: minimum and median, milliseconds; then starts and memory; then remarks."""
     networks, engines = results["networks"], results["settings"]["engines"]
     rows = []
     for network, found in networks.items():
@@ -49,8 +49,8 @@ def markdown(results: Record) -> str:
     starts = [[n, *(_start(found["engines"].get(engine, {})) for engine in engines)] for n, found in networks.items()]
     text += "\nProcess start to first result, seconds: first (no kernels cached) / again; peak memory, MB.\n\n"
     text += _markdown(["network", *engines], starts)
-    failed = [(n, label, e["failed"]) for n, found in networks.items() for label, e in found["engines"].items() if "failed" in e]
-    return text + "".join(f"\n- {label} did not run {n}: {' '.join(why.split())}" for n, label, why in failed) + "\n" * bool(failed)
+    said = [f"- {network}: {label} {text}\n" for network, found in networks.items() for label, text in remarks(found).items()]
+    return text + "\n" * bool(said) + "".join(said)
 
 
 def _times(e: Record) -> str:

@@ -102,13 +102,17 @@ def test_ratios_are_to_the_fastest(found: dict[str, Any]) -> None:
 
 
 def test_mistakes(found: dict[str, Any]) -> None:
-    """Outputs that differ and failures of planish are; another engine's failure is not."""
+    """What others cannot run, or not exactly, is told; a run fails where planish does or differs."""
     one, two = found["networks"].values()
-    assert comparison.mistakes(one) == []
-    assert comparison.mistakes(two) == ["litert differs by 2.5e-01"]
-    assert comparison.mistakes(comparison.of_network(1.0, {"mnn": made_up(1)}, {"planish": "no device"})) == ["planish failed: no device"]
-    odd = comparison.of_network(1.0, {"planish": made_up(1), "mnn": made_up(1, (1, 2)), "litert": made_up(1, (1, 2, float("nan")))}, {})
-    assert [why.split()[0] for why in comparison.mistakes(odd)] == ["mnn", "litert"]
+    assert comparison.remarks(one) == {"ncnn": "did not run: not installed: ncnn"}
+    assert comparison.remarks(two)["litert"] == "differs by 2.5e-01"
+    assert comparison.mistakes(one) == comparison.mistakes(two) == []
+    absent = comparison.of_network(1.0, {"mnn": made_up(1)}, {"planish": "no device"})
+    assert comparison.mistakes(absent) == ["planish did not run: no device"]
+    outputs = {"litert": (1, 2, 4), "planish": (1, 2, 4.1), "mnn": (1, 2), "planish_onnx": (1, 2, float("nan")), "ncnn": (1, 2, 4)}
+    odd = comparison.of_network(1.0, {label: made_up(1, output) for label, output in outputs.items()}, {})
+    assert comparison.remarks(odd).keys() == {"planish", "mnn", "planish_onnx"}
+    assert comparison.mistakes(odd) == ["planish differs by 2.5e-02", "planish_onnx differs by inf"]
 
 
 def test_tables_tell_all(found: dict[str, Any]) -> None:
@@ -119,7 +123,8 @@ def test_tables_tell_all(found: dict[str, Any]) -> None:
     assert "| one | 4.00 / 4.20 | 5.00 / 5.25 | 8.00 / 8.40 | – | 40.00 / 44.00 | 0.80 (litert) | 0.10 (tinygrad) |" in text
     assert "| two | 4.00 / 4.20 | 5.00 / 5.25 | 2.00 / 2.10 | – | – | 2.00 (mnn) | – |" in text
     assert "| one | 0.50 / 0.30; 80 |" in text
-    assert "- tinygrad did not run two: it has no kernel\n" in text
+    assert "- two: tinygrad did not run: it has no kernel\n" in text
+    assert "- two: litert differs by 2.5e-01\n" in text
     nothing = comparison.of_network(1.0, {}, {"planish": "no device"})
     assert "planish did not run: no device" in str(tables.of_network("none", nothing).caption)
 
