@@ -63,6 +63,8 @@ def mnn(job: Job) -> Loaded:
 
 def mnn_convert(job: Job) -> Facts:
     """The converter's function itself: the wheel's `mnnconvert` program installs packages by pip and reports its use."""
+    if find_spec("MNN") is None:
+        raise EngineError("not installed: MNN")
     import _tools  # of MNN's wheel
 
     model = job.converted(".mnn")
