@@ -70,7 +70,7 @@ class Grids:
     def __init__(self, graph: Graph, subgraph: Subgraph):
         self.graph = graph
         self.tensors = subgraph.tensors
-        self._reals: dict[str, str] = {}
+        self._reals: dict[tuple[str, float], str] = {}
         self._stored: dict[tuple[str, Grid], str] = {}
 
     def type(self, k: int) -> TensorType:
@@ -159,16 +159,15 @@ class Grids:
 
     def _real(self, n: SourceNode, steps: str, tensor: Tensor) -> str:
         """The reals of a tensor, whose value is at hand."""
-        if steps not in self._reals:
-            q = tensor.quantization
-            assert q is not None
-            if q.scale.size == 1:
-                reals = n.emit(Elementwise("dequantize", (float(q.scale[0]), 0.0)), steps)
-            else:
-                scale = q.scale.reshape([-1 if d == q.axis else 1 for d in range(len(tensor.shape))])
-                reals = n.emit(Elementwise("mul"), steps, n.add_constant(scale))
-            self._reals[steps] = reals
-        return self._reals[steps]
+        q = tensor.quantization
+        assert q is not None
+        if q.scale.size > 1:
+            along = [-1 if d == q.axis else 1 for d in range(len(tensor.shape))]
+            return n.emit(Elementwise("mul"), steps, n.add_constant(q.scale.reshape(along)))
+        scale = float(q.scale[0])
+        if (steps, scale) not in self._reals:
+            self._reals[steps, scale] = n.emit(Elementwise("dequantize", (scale, 0.0)), steps)
+        return self._reals[steps, scale]
 
     def _integers(self, o: Operator) -> tuple[str, int, int]:
         """The operator, the bits of its data, and those of its results: where it runs in integers, its place in the registry."""

@@ -142,6 +142,17 @@ def test_floats_and_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(evaluated(path, [x])[0], litert(path, [x])[0])
 
 
+def test_numbers_of_one_operand_on_another_grid(tmp_path: Path) -> None:
+    """What is concatenated alone is passed on; its reals are those of the new grid."""
+    m, (first, second) = TfliteWriter(), (Quantization([scale], [0]) for scale in (3.1e-4, 7.3e-4))
+    x = m.input("x", X, "int16", first)
+    y = m.op("CONCATENATION", [x], {"axis": 3}, shape=X, dtype="int16", quantization=second, version=3)
+    m.output(*(m.op("DEQUANTIZE", [v], shape=X, version=3) for v in (x, y)))
+    path, given = write(tmp_path, m), stored(X, "int16")
+    for actual, expected in zip(evaluated(path, [given]), litert(path, [given]), strict=True):
+        np.testing.assert_array_equal(actual, expected)
+
+
 PRODUCTS = {
     # operator -> shapes of the data, of the weights and of the result, axis of the weights that counts its channels, options
     "CONV_2D": ((1, 12, 12, 32), (13, 3, 3, 32), (1, 12, 12, 13), 0, CONV),
