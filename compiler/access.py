@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernel import Read, View
+from .kernel import Read, Scratch, View
 
 STORAGE = {"float32": "float", "float16": "half", "float64": "double", "bool": "uchar", "int8": "char", "uint8": "uchar",
            "int16": "short", "uint16": "ushort", "int32": "int", "uint32": "uint", "int64": "long", "uint64": "ulong"}
@@ -44,7 +44,8 @@ def vector(ctype: str, lanes: int) -> str:
 
 def parameter(read: Read) -> str:
     """The kernel parameter of an operand."""
-    return f"__global const {STORAGE[read.storage.name]} *restrict {read.name}"
+    const = "" if isinstance(read.source, Scratch) else "const "
+    return f"__global {const}{STORAGE[read.storage.name]} *restrict {read.name}"
 
 
 def address(view: View, at: At) -> str:

@@ -7,6 +7,7 @@ import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TypeVar
@@ -64,6 +65,8 @@ def _parser() -> Parser:
     compiler.add_argument("--input-value", action="append", default=[], type=_value, metavar="NAME=1,2|FILE",
                           help="make an input a constant, as one that decides shapes has to be: numbers or an .npy file; repeatable")
     compiler.add_argument("--no-host", action="store_true", help="refuse what would run on the host instead of the device")
+    compiler.add_argument("--no-winograd", action="store_true",
+                          help="compute every convolution as its definition does: slower, with less rounding")
     compiler.add_argument("--check", action="store_true", help="write no plan; say what would run where")
     compiler.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the graph after every pass")
     compiler.add_argument("--stop-after", choices=("import", *passes.NAMES), metavar="PASS",
@@ -98,7 +101,7 @@ def _compile(options: argparse.Namespace) -> None:
         if model.resolve().is_relative_to(output.resolve()):
             raise OptionError(f"{output} is the model, or holds it; choose another folder for the plan")
         check_free(output, force=options.force)
-    target = targets.resolve(options.target, options.device)
+    target = replace(targets.resolve(options.target, options.device), winograd=not options.no_winograd)
     with _progress(model.name) as progress:
         plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes, input_values=values,
                                             dims=dims, batch=options.batch, host=not options.no_host, dump_ir=options.dump_ir,

@@ -10,16 +10,21 @@ from .targets import Target
 def tile_cost(target: Target, tile: tuple[int, int], *, items: int, work: float, nbytes: int) -> float:
     """Microseconds of a product in tiles: arithmetic or traffic, whichever takes longer, and a part of the other.
 
-    Along the sum, a tile of a numbers and b vectors reads a + b operands for a * b multiplications and additions of vectors, and
-    fewer than 8 independent sums cannot hide how long one takes. The constants fit measurements of every tile of MobileNet v2
-    on a CPU with vectors of 16.
-
     Args:
         tile: single numbers of one operand, and vectors of the other, that a work-item multiplies with each other.
         items: work-items; work: arithmetic operations, what is computed beyond the edges included; nbytes: traffic.
     """
-    numbers, vectors = tile
     idle = ceil(items / target.units) * target.units / items
-    share = min(numbers * vectors / 8, 1) / (1 + 0.6 / numbers + 0.85 / vectors)
-    arithmetic, traffic = work * idle / (target.gflops * share), nbytes / target.bandwidth
+    arithmetic, traffic = work * idle / (target.gflops * tile_share(tile)), nbytes / target.bandwidth
     return target.launch + (max(arithmetic, traffic) + 0.3 * min(arithmetic, traffic)) / 1e3
+
+
+def tile_share(tile: tuple[int, int]) -> float:
+    """The share of the arithmetic limit that a product in tiles reaches.
+
+    Along the sum, a tile of a numbers and b vectors reads a + b operands for a * b multiplications and additions of vectors, and
+    fewer than 8 independent sums cannot hide how long one takes. The constants fit measurements of every tile of MobileNet v2
+    on a CPU with vectors of 16.
+    """
+    numbers, vectors = tile
+    return min(numbers * vectors / 8, 1) / (1 + 0.6 / numbers + 0.85 / vectors)

@@ -14,7 +14,7 @@ from planish.runtime.plan import Argument, Plan
 
 from . import memory, render
 from .ir import Graph
-from .kernel import Site
+from .kernel import Scratch, Site
 from .lower import HostStep, Launch, LoopStep, Schedule
 from .memory import Arena
 from .render import Packed
@@ -61,6 +61,10 @@ class _Places:
             return self.given[root]
         return Argument("arena", 0, self.start + self.arena.offsets[root], self.arena.sizes[root])
 
+    def scratch(self, launch: Launch) -> Argument:
+        """What a launch has for itself while it runs."""
+        return Argument("arena", 0, self.start + self.arena.offsets[launch.site.node.name], launch.kernel.scratch)
+
     def open(self, value: str) -> Argument:
         """What the host keeps of a value of open shape."""
         if value not in self.given:
@@ -98,11 +102,18 @@ class _Emission:
         if rendered.name not in self.numbers:
             self.numbers[rendered.name] = len(self.kernels)
             self.kernels.append(plan_format.Kernel(rendered.name, rendered.text))
-        arguments = tuple(
-            self.weights.add(o.pack.make().astype(o.storage, copy=False)) if isinstance(o, Packed) else places.buffer(o)
-            for o in rendered.operands)
+        arguments = tuple(self._argument(launch, o, places) for o in rendered.operands)
         return plan_format.Launch(self.numbers[rendered.name], kernel.grid, kernel.group, arguments,
                                   launch.site.node.sources, kernel.flops, kernel.nbytes, kernel.variant())
+
+    def _argument(self, launch: Launch, operand: str | Packed | Scratch, places: _Places) -> Argument:
+        match operand:
+            case Packed():
+                return self.weights.add(operand.pack.make().astype(operand.storage, copy=False))
+            case Scratch():
+                return places.scratch(launch)
+            case _:
+                return places.buffer(operand)
 
     def _host_step(self, site: Site, places: _Places) -> plan_format.HostStep:
         """A node that runs on the host, as the plan has it."""

@@ -15,7 +15,7 @@ from .targets import Target
 Index = tuple[str, ...]
 Gather = Callable[[Index], tuple[Index, str | None]]
 """From the C expressions of a result's coordinates to those of the operand's, and a condition under which they are inside."""
-TILE = ("PX", "TX", "TY", "OB", "RUN", "ROWS", "COLUMNS", "LANES", "WG")
+TILE = ("M", "PX", "TX", "TY", "OB", "BLOCK", "SPLIT", "RUN", "ROWS", "COLUMNS", "LANES", "WG")
 """Parameters in which the candidates of a launch differ."""
 
 
@@ -51,11 +51,18 @@ class Pack:
 
 
 @dataclass(frozen=True)
+class Scratch:
+    """Memory of the arena that a kernel uses while it runs."""
+
+    elements: int
+
+
+@dataclass(frozen=True)
 class Read:
-    """An operand of a template: the name it has there, and the value or the packed weights bound to it."""
+    """An operand of a template: the name it has there, and the value, packed weights or memory bound to it."""
 
     name: str
-    source: View | Pack
+    source: View | Pack | Scratch
     storage: np.dtype[Any]
 
 
@@ -90,6 +97,11 @@ class Kernel:
     fill: float = 0.0
     groups: tuple[tuple[int, ...], ...] | None = None
     place: Callable[[Index], Index] | None = field(default=None, compare=False)
+
+    @property
+    def scratch(self) -> int:
+        """Bytes of the arena that the kernel uses while it runs."""
+        return sum(r.source.elements * r.storage.itemsize for r in self.reads if isinstance(r.source, Scratch))
 
     def variant(self) -> str:
         """A short name that tells this candidate from the others of its launch: template and tile."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .ir import Graph
-from .lower import LoopStep, Schedule
+from .lower import Launch, LoopStep, Schedule
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Arena:
     """Offsets of the buffers that live in the arena.
 
     Attributes:
-        offsets: name of a value with a buffer of its own -> byte offset.
+        offsets: name of a value with a buffer of its own, or of a node whose kernel needs memory for itself -> byte offset.
         sizes: its bytes, rounded up to the alignment.
         nbytes: of the whole arena.
         lower_bound: the largest sum of buffers that live at the same time; no arena is smaller.
@@ -63,8 +63,11 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
             view = step.site.view(name)
             nbytes = view.layout.span(view.shape) * view.storage.itemsize
             sizes[root] = max(sizes.get(root, 0), -(-nbytes // alignment) * alignment)
+        name = step.site.node.name
+        if isinstance(step, Launch) and step.kernel.scratch:
+            first[name] = last[name] = time
+            sizes[name] = -(-step.kernel.scratch // alignment) * alignment
         if isinstance(step, LoopStep):
-            name = step.site.node.name
             bodies[name] = _assign(step.body, alignment, step.body.graph.inputs)
             first[name] = last[name] = time
             sizes[name] = bodies[name].nbytes

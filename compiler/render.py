@@ -14,7 +14,7 @@ import numpy as np
 
 from .access import STORAGE, At, address, compute_type, load, load_from, narrowed, narrowing, parameter, store, strides
 from .ir import Step, TensorType
-from .kernel import Kernel, Pack, Read, Site, View
+from .kernel import Kernel, Pack, Read, Scratch, Site, View
 from .layout import Layout
 from .mapping import aligned, is_elementwise, merged, preserves_zero
 from .ops.elementwise import literal
@@ -30,12 +30,12 @@ class Source:
 
     Attributes:
         name: of the file and the OpenCL function: the template and a hash of the text.
-        operands: what to bind to each argument, in order: a value's name or packed weights.
+        operands: what to bind to each argument, in order: a value's name, packed weights, or memory for the time of the launch.
     """
 
     name: str
     text: str
-    operands: tuple[str | Packed, ...]
+    operands: tuple[str | Packed | Scratch, ...]
 
 
 @dataclass(frozen=True)
@@ -111,10 +111,9 @@ class _Body:
     # -- what the template's head asks for
 
     @property
-    def bound(self) -> tuple[str | Packed, ...]:
+    def bound(self) -> tuple[str | Packed | Scratch, ...]:
         reads = [*self.kernel.reads, *self.extra]
-        values = [Packed(r.source, r.storage) if isinstance(r.source, Pack) else r.source.value for r in reads]
-        return (*values, self.site.output.value)
+        return (*(_bound(r) for r in reads), self.site.output.value)
 
     def args(self) -> str:
         """The kernel's parameters: the template's operands, the epilogue's, the result."""
@@ -136,7 +135,7 @@ class _Body:
             lines += strides(prefix, read.source, self.lanes)
         lines.append(f"#define LOAD_{prefix}(i) {load_from(name, '(i)', read.storage, 1)}")
         if self.lanes > 1:
-            aligned = isinstance(read.source, Pack) or read.source.layout.axis is not None
+            aligned = not isinstance(read.source, View) or read.source.layout.axis is not None
             lines.append(f"#define LOADV_{prefix}(i) {load_from(name, '(i)', read.storage, self.lanes, aligned)}")
         return "\n".join(lines)
 
@@ -318,3 +317,13 @@ class _Body:
 
 def _packer(layout: Layout, data: np.ndarray) -> Callable[[], np.ndarray]:
     return lambda: layout.pack(data)
+
+
+def _bound(read: Read) -> str | Packed | Scratch:
+    match read.source:
+        case Pack():
+            return Packed(read.source, read.storage)
+        case Scratch():
+            return read.source
+        case View():
+            return read.source.value

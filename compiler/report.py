@@ -45,6 +45,8 @@ def summary(console: Console, report: Report, plan: Plan | None, output: Path | 
                  for reason, steps in hosted.items()]
         rows += [("driven", f"{_distinct(n for loop in plan.loops if loop.reason == reason for n in loop.nodes)}, by the host: {reason}")
                  for reason in dict.fromkeys(loop.reason for loop in plan.loops)]
+        if winograd := _winograd(plan):
+            rows.append(("winograd", winograd))
         rows += [
             ("weights", f"{report.weights / 1e6:.2f} MB"),
             ("arena", f"{report.arena / 1e6:.2f} MB ({_over(report)})"),
@@ -89,6 +91,13 @@ def places(console: Console, report: Report, plan: Plan | None) -> None:
     console.print(Text(head, style="bold"))
     for line in lines:
         console.print(Text(line))
+
+
+def _winograd(plan: Plan) -> str:
+    """How many convolutions have fewer products by Winograd's minimal filtering, and what they pay."""
+    used = Counter(step.variant.split()[1] for step in plan.steps if isinstance(step, Launch) and step.variant.startswith("conv_winograd"))
+    forms = [f"{count} in F({m}x{m}, 3x3), {fewer:g} times fewer products" for m, fewer in ((4, 4), (2, 2.25)) if (count := used[f"m{m}"])]
+    return f"of the convolutions {', '.join(forms)}; rounding is some 4e-6 of the largest result (--no-winograd)" if forms else ""
 
 
 def _distinct(names: Iterable[str]) -> str:

@@ -19,6 +19,7 @@ class Target:
         gflops: float32 arithmetic limit of the device; bandwidth: of its memory, GB/s. Guesses that only rank candidates.
         launch: microseconds that a launch costs by itself.
         alignment: bytes to which a buffer within a buffer has to be aligned (CL_DEVICE_MEM_BASE_ADDR_ALIGN).
+        winograd: whether 3x3 convolutions may be computed by Winograd's minimal filtering, which rounds in another order.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Target:
     bandwidth: float
     launch: float
     alignment: int = 512
+    winograd: bool = True
 
 
 TARGETS = {

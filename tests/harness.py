@@ -124,10 +124,11 @@ def check_file(path: Path, arrays: Sequence[np.ndarray], **options: Any) -> int:
 
 
 def check_graph(graph: Graph, feed: dict[str, np.ndarray], *, targets: Sequence[Target] = TARGETS, precision: str = "f32",
-                reduction: int = 1, candidates: int | None = None, what: str = "") -> int:
+                reduction: int = 1, candidates: int | None = None, template: str = "", what: str = "") -> int:
     """Holds every candidate of every launch of a graph, on every target, against the reference; returns how many were run.
 
     Args:
+        template: of the candidates to run, "" for every one.
         reduction: length of the sums in the op; long ones widen the tolerance by their square root.
         candidates: how many to run at most, spread over all; None for all.
         what: is tested, for the message.
@@ -137,7 +138,7 @@ def check_graph(graph: Graph, feed: dict[str, np.ndarray], *, targets: Sequence[
     double = {v.dtype.itemsize for v in values.values() if v.dtype.kind == "f"} == {8}
     ran = 0
     for target in targets:
-        found = list(schedules(graph, target, precision))
+        found = [f for f in schedules(graph, target, precision) if not template or any(_is(step, template) for step in f[1].launches)]
         if candidates and len(found) > candidates:
             found = [found[i] for i in np.linspace(0, len(found) - 1, candidates).astype(int)]
         for variant, schedule in found:
@@ -146,6 +147,10 @@ def check_graph(graph: Graph, feed: dict[str, np.ndarray], *, targets: Sequence[
                 assert_close(actual[name], reference, "f64" if double else precision, reduction, f"{what} [{target.name}, {variant}]")
             ran += 1
     return ran
+
+
+def _is(step: object, template: str) -> bool:
+    return isinstance(step, Launch) and step.kernel.template == template
 
 
 def assert_close(actual: np.ndarray, expected: np.ndarray, precision: str = "f32", reduction: int = 1, what: str = "") -> None:

@@ -80,8 +80,9 @@ class Conv2D(Op):
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from .conv_kernels import conv2d
+        from .winograd import winograd
 
-        return conv2d(site, self)
+        return sorted([*conv2d(site, self), *winograd(site, self)], key=lambda k: k.cost)
 
 
 def dense_pixels(shape: tuple[int, ...], layout: Layout) -> bool:

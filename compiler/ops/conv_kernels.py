@@ -1,4 +1,4 @@
-"""The candidates of a convolution, best guess first.
+"""The candidates of a convolution that sum products as its definition does; `winograd.py` has those that do not.
 
 Every candidate computes tiles of pixels x blocks of V output channels; they differ in what they stage, in the tile, and in the
 shapes they take.
@@ -32,9 +32,8 @@ WORK_ITEMS = 8
 
 
 def conv2d(site: Site, op: Conv2D) -> Sequence[Kernel]:
-    """Candidates of a dense, grouped or depthwise convolution."""
-    found = [*_depthwise(site, op), *_first(site, op), *_pointwise(site, op), *_direct(site, op)]
-    return sorted(found, key=lambda k: k.cost)
+    """Candidates of a dense, grouped or depthwise convolution, in any order."""
+    return [*_depthwise(site, op), *_first(site, op), *_pointwise(site, op), *_direct(site, op)]
 
 
 def pack_dense(w: np.ndarray, groups: int, lanes: int, blocks: int, band: int, first: Sequence[int]) -> np.ndarray:

@@ -107,6 +107,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "conv_first": ((1, 9, 11, 3), Conv2D((2, 2), ((1, 1), (1, 1))), [(17, 3, 3, 3)]),
     "conv_pointwise": ((1, 9, 11, 17), Conv2D(), [(33, 1, 1, 17)]),
     "conv_transposed": ((1, 5, 6, 17), ConvTranspose2D((10, 12), (2, 2), ((0, 1), (0, 1))), [(5, 3, 3, 17)]),
+    "conv_winograd": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1))), [(33, 3, 3, 17)]),
     "cumulative": ((3, 7, 17), Cumulative("sum", 1), []),
     "det": ((3, 5, 5), Det(), []),
     "gather": ((7, 17), Gather(0), [(3,)]),
