@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .conv import Conv2D
     from .conv_transpose import ConvTranspose2D
 
-PIXELS = {1: (14, 8, 4, 1), 2: (14, 12, 8, 4, 2, 1), 3: (9, 7, 5), 4: (6, 4, 1), 5: (5,), 6: (4,)}
+PIXELS = {1: (14, 8, 4, 1), 2: (14, 13, 12, 8, 4, 2, 1), 3: (9, 7, 5), 4: (6, 4, 1), 5: (5,), 6: (4,)}
 """Pixels that a work-item may own, for each number of blocks of output channels."""
 
 GROUP = 64
@@ -136,6 +136,13 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
     return Kernel(template, params, reads, grid, group, target.lanes, flops, site.moved(weights), cost)
 
 
+def ahead(target: Target, vectors: int, tiles: int) -> int:
+    """How many vectors of the next weights to fetch with each step through the present ones: of `vectors` that a step takes, as many
+    as bring all by the last of the tiles that share them. 0 where they are many: then what the first one waits for is little; and
+    on a GPU, where other work-items hide it."""
+    return ceil(vectors / tiles) if target.kind == "cpu" and tiles <= vectors else 0
+
+
 def _geometry(site: Site, op: Conv2D | ConvTranspose2D) -> dict[str, int]:
     x, y, w = site.input(0).shape, site.output.shape, site.graph.type(site.node.inputs[1]).shape
     return {"IH": x[1], "IW": x[2], "OH": y[1], "OW": y[2], "KY": w[1], "KX": w[2],
@@ -169,7 +176,8 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
         kernels.append(tiled(
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
-            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob, "COLUMN": column}))
+            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob, "COLUMN": column,
+                    "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
     return kernels
 
 
@@ -194,7 +202,7 @@ def _direct(site: Site, op: Conv2D) -> list[Kernel]:
             flops=2 * y.type.size * w[0].size, weights=weights,
             pack=partial(pack_dense, w, op.groups, lanes, ob, band, first),
             params={"IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "BAND": band, "OPG": o // op.groups, "IPG": w.shape[3],
-                    "TY": ty, "TX": tx, "OB": ob}))
+                    "TY": ty, "TX": tx, "OB": ob, "AHEAD": ahead(site.target, lanes * ob * w.shape[2], grid[0])}))
     return kernels
 
 

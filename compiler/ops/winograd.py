@@ -22,7 +22,7 @@ import numpy as np
 
 from ..cost import tile_cost, tile_share
 from ..kernel import Kernel, Pack, Read, Scratch, Site
-from .conv_kernels import GROUP, WORK_ITEMS, tiles, vectors_of
+from .conv_kernels import GROUP, WORK_ITEMS, ahead, tiles, vectors_of
 
 if TYPE_CHECKING:
     from .conv import Conv2D
@@ -133,7 +133,8 @@ class _Tiling:
         nbytes = site.moved(weights)
         params = {"V": lanes, "ICB": icb, "OCB": ocb, "IH": ih, "IW": iw, "OH": oh, "OW": ow, "PAD_TOP": op.pads[0][0],
                   "PAD_LEFT": op.pads[1][0], "TILES": count, "M": self.m, "PX": self.px, "OB": self.ob, "BLOCK": self.block, "RUN": run,
-                  "GROUPS": groups, "SPLIT": self.split, "UNROLL": 1 if share == 1 else lanes, "WG": (share, 1, 1)}
+                  "GROUPS": groups, "SPLIT": self.split, "UNROLL": 1 if share == 1 else lanes,
+                  "AHEAD": ahead(target, lanes * self.ob, ceil(min(self.block, count) / self.px)), "WG": (share, 1, 1)}
         reads = (site.read("x", 0), Read("w", Pack(partial(pack_winograd, w, self.m, lanes, self.ob, self.split)), FLOAT),
                  Read("scratch", Scratch(scratch), FLOAT))
         cost = self._cost(grid, run, icb, ocb, groups, nbytes, weights * 4)

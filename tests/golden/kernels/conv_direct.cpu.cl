@@ -27,12 +27,24 @@
 #define OB 1  // tile: blocks of output channels
 #define RUN 18  // tiles that a work-item computes, one after another
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
+#define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each row of a block of input channels
 #define SEGMENT ((TX - 1) * STRIDE_X + (KX - 1) * DILATION_X + 1)  // input pixels under a row of the tile
 #define TILES_X ((OW + TX - 1) / TX)
 #define TILES ((OH + TY - 1) / TY * TILES_X)
 #define PAD_RIGHT ((OW - 1) * STRIDE_X + (KX - 1) * DILATION_X + 1 - PAD_LEFT - IW)
 // Whether pixel i of a segment lies inside the image; only near the ends of the segment is there anything to test.
 #define INSIDE(i) (((i) >= PAD_LEFT || ix + (i) >= 0) && ((i) < SEGMENT - PAD_RIGHT || ix + (i) < IW))
+#if AHEAD
+// PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(p)
+#endif
+#endif
 #define floatV float16
 #define X_T float
 #define X_OFFSET 0
@@ -53,7 +65,7 @@
 #define Y_SX 16
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void conv_direct_27f37f0e(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_direct_0c0a04a9(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -84,6 +96,12 @@ __kernel void conv_direct_27f37f0e(__global const X_T *restrict x, __global cons
                         vstore16(xv, 0, segment[r][i]);
                     }
                 }
+#if AHEAD
+                const int step = (tile * BAND + (c - band) / V) * KY + ky;
+                #pragma unroll
+                for (int k = 0; k < AHEAD; ++k)
+                    PREFETCH(w + (ob + 1) * BAND * KY * KX * V * OB * V + (step * AHEAD + k) * V);
+#endif
                 const int lanes = IC % V ? min(V, IC - c) : V;
                 for (int kx = 0; kx < KX; ++kx) {
                     int wi = (((ob * BAND + (c - band) / V) * KY + ky) * KX + kx) * V * OB * V;

@@ -11,7 +11,19 @@
 #define RUN 1  // tiles that a work-item computes, one after another
 #define TILES ((PIXELS + PX - 1) / PX)
 #define UNROLL 4  // input channels per unrolled step: 1 on a CPU, V on a GPU
+#define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each block of input channels
 #define STAGE 0  // 1: convert x once a tile (half x in whole blocks of channels)
+#if AHEAD
+// PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(p)
+#endif
+#endif
 #define floatV float4
 #define X_T float
 #define X_OFFSET 0
@@ -33,7 +45,7 @@
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(64, 1, 1)))
-__kernel void conv_pointwise_c1e8a4ae(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_fb79c443(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -56,6 +68,11 @@ __kernel void conv_pointwise_c1e8a4ae(__global const X_T *restrict x, __global c
 #define TILE_X(p, lane) segment[p][lane]
 #else
 #define TILE_X(p, lane) LOAD_X(xi + (p) * X_SP + (lane))
+#endif
+#if AHEAD
+            #pragma unroll
+            for (int k = 0; k < AHEAD; ++k)
+                PREFETCH(w + (ob + 1) * IC * OB * V + ((tile * ((IC + V - 1) / V) + c / V) * AHEAD + k) * V);
 #endif
             const int lanes = IC % V ? min(V, IC - c) : V;
             __attribute__((opencl_unroll_hint(UNROLL)))

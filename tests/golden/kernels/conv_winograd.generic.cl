@@ -24,6 +24,7 @@
 #define SPLIT 1  // work-groups that share the output channels
 #define SHARE 64  // work-items of a work-group
 #define UNROLL 4  // input channels per unrolled step: 1 on a CPU, V on a GPU
+#define AHEAD 0  // vectors of the next product's weights, fetched with each block of input channels
 #define TILES_Y ((OH + M - 1) / M)
 #define TILES_X ((OW + M - 1) / M)
 #define IN_PLANE ((ICB * BLOCK + 1) * V)
@@ -32,6 +33,17 @@
 #define MEET barrier(CLK_GLOBAL_MEM_FENCE)  // what the work-items of a work-group stored, all of them may load
 #else
 #define MEET
+#endif
+#if AHEAD
+// PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
+#ifdef __has_builtin
+#if __has_builtin(__builtin_prefetch)
+#define PREFETCH(p) __builtin_prefetch(p, 0, 2)
+#endif
+#endif
+#ifndef PREFETCH
+#define PREFETCH(p)
+#endif
 #endif
 #define floatV float4
 #define X_T float
@@ -68,7 +80,7 @@ static void transform_output(const floatV *m, const int s, floatV *y, const int 
 }
 
 __attribute__((reqd_work_group_size(64, 1, 1)))
-__kernel void conv_winograd_721ad9b1(__global const X_T *restrict x, __global const W_T *restrict w, __global float *restrict scratch, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_winograd_1f12a6b6(__global const X_T *restrict x, __global const W_T *restrict w, __global float *restrict scratch, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int part = get_group_id(1), own = get_local_id(0);
     __global float *inputs = scratch + (get_group_id(0) * SPLIT + part) * N * N * (IN_PLANE + OUT_PLANE);
     __global float *products = inputs + N * N * IN_PLANE;
@@ -115,6 +127,11 @@ __kernel void conv_winograd_721ad9b1(__global const X_T *restrict x, __global co
             int wi = ((part * N * N + i) * GROUPS + g) * ICB * V * OB * V;
             for (int c = 0; c < ICB; ++c) {
                 __global const float *from = inputs + i * IN_PLANE + (c * BLOCK + t) * V;
+#if AHEAD
+                #pragma unroll
+                for (int k = 0; k < AHEAD; ++k)
+                    PREFETCH(w + (((part * N * N + i) * GROUPS + g + 1) * ICB * V * OB + (t / PX * ICB + c) * AHEAD + k) * V);
+#endif
                 __attribute__((opencl_unroll_hint(UNROLL)))
                 for (int lane = 0; lane < V; ++lane, wi += OB * V) {
                     floatV wv[OB];
