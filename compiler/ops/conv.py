@@ -84,6 +84,50 @@ class Conv2D(Op):
         return conv2d(site, self)
 
 
+@dataclass(frozen=True)
+class OrderedConv2D(Op):
+    """A dense or depthwise `Conv2D` that adds one product after another, along ky, kx and c, each rounded before it is added.
+
+    Operands: those of `Conv2D`, and [O], what the sums begin with; zeros where it is absent.
+    """
+
+    stride: tuple[int, int] = (1, 1)
+    pads: Pads = NO_PADS
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    layout: ClassVar[Literal["image"]] = "image"
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
+        x, w = types[0], types[1]
+        assert x is not None and w is not None
+        if self.groups > 1 and not self.groups == x.shape[-1] == w.shape[0]:
+            raise GraphError(f"a sum in order is dense or depthwise, not of {x} and {w} in {self.groups} groups")
+        return Conv2D(self.stride, self.pads, self.dilation, self.groups).infer(x, w)
+
+    def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        x, w, begin = (*arrays, None)[:3]
+        assert x is not None and w is not None
+        (y,) = self.infer(TensorType.of(x), TensorType.of(w))
+        x = np.pad(x, ((0, 0), *self.pads, (0, 0)))
+        result = np.zeros(y.shape, x.dtype) + (x.dtype.type(0) if begin is None else begin)
+        for ky in range(w.shape[1]):
+            for kx in range(w.shape[2]):
+                top, left = ky * self.dilation[0], kx * self.dilation[1]
+                seen = x[:, top : top + (y.shape[1] - 1) * self.stride[0] + 1 : self.stride[0],
+                         left : left + (y.shape[2] - 1) * self.stride[1] + 1 : self.stride[1]]
+                for c in range(w.shape[3]):
+                    result += (seen if self.groups > 1 else seen[..., c : c + 1]) * w[:, ky, kx, c]
+        return (result,)
+
+    def takes_strided(self, x: TensorType, layout: Layout) -> bool:
+        return x.shape[3] <= 4 and self.groups == 1 and dense_pixels(x.shape, layout)
+
+    def kernels(self, site: Site) -> Sequence[Kernel]:
+        from .conv_kernels import ordered_conv2d
+
+        return ordered_conv2d(site, self)
+
+
 def dense_pixels(shape: tuple[int, ...], layout: Layout) -> bool:
     """Whether the channels of an image's pixels follow one another, row by row, as in plain NHWC."""
     return layout.axis is None and layout.strides[3] == 1 and layout.strides[2] == shape[3]
