@@ -15,7 +15,7 @@ from ..layout import Layout
 from .activation import activate
 from .elementwise import Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
-from .movement import Reshape, Transpose
+from .movement import Broadcast, Reshape, Transpose
 from .op import Op
 from .padding import NO_PADS, Pads, onnx_pads, tflite_pads, window_steps
 from .windows import Windows, rows_product, windows
@@ -202,7 +202,10 @@ def tflite_conv(n: TfliteNode) -> str:
     stride, dilation = (o.stride_h, o.stride_w), (max(o.dilation_h_factor, 1), max(o.dilation_w_factor, 1))
     x, w = n.shape(0), n.shape(1)
     pads = tflite_pads(o.padding, x, (w[1], w[2]), stride, dilation)
-    y = convolved(n, n.input(0), n.input(1), stride, pads, dilation, x[3] // w[3], n.input(2))
+    if n.ordered and n.array(1) is not None and x[3] == w[3]:
+        y = biased(n, n.emit(OrderedConv2D(stride, (pads[0], pads[1]), dilation), n.input(0), n.input(1)), n.input(2))
+    else:
+        y = convolved(n, n.input(0), n.input(1), stride, pads, dilation, x[3] // w[3], n.input(2))
     return activate(n, y, o.fused_activation_function)
 
 
@@ -212,8 +215,22 @@ def tflite_depthwise(n: TfliteNode) -> str:
     stride, dilation = (o.stride_h, o.stride_w), (max(o.dilation_h_factor, 1), max(o.dilation_w_factor, 1))
     x, w = n.shape(0), n.shape(1)
     pads = tflite_pads(o.padding, x, (w[1], w[2]), stride, dilation)
-    y = convolved(n, n.input(0), n.emit(Transpose((3, 1, 2, 0)), n.input(1)), stride, pads, dilation, x[3], n.input(2))
+    weights, bias = n.emit(Transpose((3, 1, 2, 0)), n.input(1)), n.input(2)
+    if n.ordered and n.array(weights) is not None and (not bias or n.array(bias) is not None) and w[3] % x[3] == 0:
+        op = OrderedConv2D(stride, (pads[0], pads[1]), dilation, w[3])
+        y = n.emit(op, _repeated(n, n.input(0), w[3] // x[3]), weights, *([bias] if bias else []))
+    else:
+        y = convolved(n, n.input(0), weights, stride, pads, dilation, x[3], bias)
     return activate(n, y, o.fused_activation_function)
+
+
+def _repeated(n: SourceNode, x: str, times: int) -> str:
+    """An image with each channel several times over."""
+    shape = n.shape(x)
+    if times == 1:
+        return x
+    channels = n.emit(Broadcast((*shape, times)), n.emit(Reshape((*shape, 1)), x))
+    return n.emit(Reshape((*shape[:-1], shape[-1] * times)), channels)
 
 
 @tflite_op("CONV_3D")

@@ -157,4 +157,9 @@ TFLITE_KINDS: dict[str, Kind] = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "ma
 
 @tflite_op(*TFLITE_KINDS)
 def tflite_reduce(n: TfliteNode) -> str:
-    return reduced(n, TFLITE_KINDS[n.op], n.input(0), n.integers(1, "axes"), bool(n.options.keep_dims))
+    """LiteRT adds one element after another, but for means along the last axes, which it computes in vectors."""
+    axes, rank = n.integers(1, "axes"), len(n.shape(0))
+    rising = sorted({normal_axis(a, rank) for a in axes})
+    last = rising == list(range(rank - len(rising), rank)) and len(rising) < rank
+    ordered = n.ordered and n.type(0).dtype.kind == "f" and (n.op == "SUM" or (n.op == "MEAN" and not last))
+    return reduced(n, TFLITE_KINDS[n.op], n.input(0), axes, bool(n.options.keep_dims), ordered)
