@@ -16,6 +16,7 @@ from .desk import Desk
 from .inputs import Dims, InputOptions, add, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
 from .tflite_grids import Grids
+from .tflite_hybrid import rounds_floats
 
 INPUTS = ("FLOAT32", "FLOAT16", "FLOAT64", "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
 
@@ -53,7 +54,8 @@ class _Reader:
         self.path = path
         self.graph: Graph = outer.graph if outer else Graph(path.stem)
         self.desk: Desk = outer.desk if outer else Desk(path, self.graph)
-        self.grids = Grids(self.graph, subgraph)
+        self.ordered: bool = outer.ordered if outer else any(rounds_floats(o, s.tensors) for s in subgraphs for o in s.operators)
+        self.grids = Grids(self.graph, subgraph, self.ordered)
         self.values: dict[int, str | None] = {}
         self.used = {*subgraph.outputs, *(k for o in subgraph.operators for k in o.inputs)}
         self.states: dict[int, str] = {}

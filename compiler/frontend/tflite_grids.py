@@ -65,11 +65,16 @@ DATA = {"TRANSPOSE_CONV": 2}
 
 
 class Grids:
-    """The quantised values of a graph."""
+    """The quantised values of a graph.
 
-    def __init__(self, graph: Graph, subgraph: Subgraph):
+    Attributes:
+        ordered: operators on floats round as LiteRT's do, for some operator of the model makes steps of last bits.
+    """
+
+    def __init__(self, graph: Graph, subgraph: Subgraph, ordered: bool):
         self.graph = graph
         self.tensors = subgraph.tensors
+        self.ordered = ordered
         self._reals: dict[tuple[str, float], str] = {}
         self._stored: dict[tuple[str, Grid], str] = {}
 
@@ -125,7 +130,7 @@ class Grids:
         inputs = [self._real(n, v, self.tensors[k]) if k >= 0 and self.tensors[k].quantized else v for k, v in zip(o.inputs, n.inputs)]
         self._decode_bias(n, o, inputs)
         self._decode_gates(n, o, inputs)
-        return replace(n, inputs=tuple(inputs), grid_of_floats=grid_of_floats(o, self.tensors))
+        return replace(n, inputs=tuple(inputs), grid_of_floats=grid_of_floats(o, self.tensors), ordered=self.ordered)
 
     def given(self, o: Operator, results: tuple[str, ...], n: TfliteNode) -> tuple[str, ...]:
         """The values of the tensors that are an operator's results."""

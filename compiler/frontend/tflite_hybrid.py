@@ -48,6 +48,11 @@ def grid_of_floats(o: Operator, tensors: Sequence[Tensor]) -> Grid | Literal[""]
     return "asymmetric" if o.options.asymmetric_quantize_inputs else "symmetric"
 
 
+def rounds_floats(o: Operator, tensors: Sequence[Tensor]) -> bool:
+    """Whether an operator rounds floats to eight bits, at run time."""
+    return hybrid(o, tensors) is not None or bool(grid_of_floats(o, tensors))
+
+
 def _products(scale: np.ndarray, packed: bool, n: TfliteNode) -> str:
     """Args:
         packed: the weights are constants of four bits.

@@ -258,6 +258,8 @@ def tflite_right_shift(n: TfliteNode) -> str:
 
 @tflite_op(*TFLITE_NAMES)
 def tflite_elementwise(n: TfliteNode) -> str:
+    if n.op == "RSQRT" and n.ordered:
+        return n.emit(Elementwise("reciprocal"), n.emit(Elementwise("sqrt"), n.input(0)))
     return n.emit(Elementwise(TFLITE_NAMES[n.op]), *n.inputs)
 
 

@@ -15,7 +15,7 @@ from ..layout import Layout
 from .activation import activate
 from .elementwise import Elementwise
 from .importing import OnnxNode, SourceNode, TfliteNode, onnx_op, tflite_op
-from .movement import Reshape, Transpose
+from .movement import Broadcast, Reshape, Transpose
 from .op import Op
 from .padding import NO_PADS, Pads, onnx_pads, tflite_pads, window_steps
 from .windows import Windows, rows_product, windows
@@ -83,6 +83,50 @@ class Conv2D(Op):
         from .winograd import winograd
 
         return sorted([*conv2d(site, self), *winograd(site, self)], key=lambda k: k.cost)
+
+
+@dataclass(frozen=True)
+class OrderedConv2D(Op):
+    """A dense or depthwise `Conv2D` that adds one product after another, along ky, kx and c, each rounded before it is added.
+
+    Operands: those of `Conv2D`, and [O], what the sums begin with; zeros where it is absent.
+    """
+
+    stride: tuple[int, int] = (1, 1)
+    pads: Pads = NO_PADS
+    dilation: tuple[int, int] = (1, 1)
+    groups: int = 1
+    layout: ClassVar[Literal["image"]] = "image"
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
+        x, w = types[0], types[1]
+        assert x is not None and w is not None
+        if self.groups > 1 and not self.groups == x.shape[-1] == w.shape[0]:
+            raise GraphError(f"a sum in order is dense or depthwise, not of {x} and {w} in {self.groups} groups")
+        return Conv2D(self.stride, self.pads, self.dilation, self.groups).infer(x, w)
+
+    def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        x, w, begin = (*arrays, None)[:3]
+        assert x is not None and w is not None
+        (y,) = self.infer(TensorType.of(x), TensorType.of(w))
+        x = np.pad(x, ((0, 0), *self.pads, (0, 0)))
+        result = np.zeros(y.shape, x.dtype) + (x.dtype.type(0) if begin is None else begin)
+        for ky in range(w.shape[1]):
+            for kx in range(w.shape[2]):
+                top, left = ky * self.dilation[0], kx * self.dilation[1]
+                seen = x[:, top : top + (y.shape[1] - 1) * self.stride[0] + 1 : self.stride[0],
+                         left : left + (y.shape[2] - 1) * self.stride[1] + 1 : self.stride[1]]
+                for c in range(w.shape[3]):
+                    result += (seen if self.groups > 1 else seen[..., c : c + 1]) * w[:, ky, kx, c]
+        return (result,)
+
+    def takes_strided(self, x: TensorType, layout: Layout) -> bool:
+        return x.shape[3] <= 4 and self.groups == 1 and dense_pixels(x.shape, layout)
+
+    def kernels(self, site: Site) -> Sequence[Kernel]:
+        from .conv_kernels import ordered_conv2d
+
+        return ordered_conv2d(site, self)
 
 
 def dense_pixels(shape: tuple[int, ...], layout: Layout) -> bool:
@@ -159,7 +203,10 @@ def tflite_conv(n: TfliteNode) -> str:
     stride, dilation = (o.stride_h, o.stride_w), (max(o.dilation_h_factor, 1), max(o.dilation_w_factor, 1))
     x, w = n.shape(0), n.shape(1)
     pads = tflite_pads(o.padding, x, (w[1], w[2]), stride, dilation)
-    y = convolved(n, n.input(0), n.input(1), stride, pads, dilation, x[3] // w[3], n.input(2))
+    if n.ordered and n.array(1) is not None and x[3] == w[3]:
+        y = biased(n, n.emit(OrderedConv2D(stride, (pads[0], pads[1]), dilation), n.input(0), n.input(1)), n.input(2))
+    else:
+        y = convolved(n, n.input(0), n.input(1), stride, pads, dilation, x[3] // w[3], n.input(2))
     return activate(n, y, o.fused_activation_function)
 
 
@@ -169,8 +216,22 @@ def tflite_depthwise(n: TfliteNode) -> str:
     stride, dilation = (o.stride_h, o.stride_w), (max(o.dilation_h_factor, 1), max(o.dilation_w_factor, 1))
     x, w = n.shape(0), n.shape(1)
     pads = tflite_pads(o.padding, x, (w[1], w[2]), stride, dilation)
-    y = convolved(n, n.input(0), n.emit(Transpose((3, 1, 2, 0)), n.input(1)), stride, pads, dilation, x[3], n.input(2))
+    weights, bias = n.emit(Transpose((3, 1, 2, 0)), n.input(1)), n.input(2)
+    if n.ordered and n.array(weights) is not None and (not bias or n.array(bias) is not None) and w[3] % x[3] == 0:
+        op = OrderedConv2D(stride, (pads[0], pads[1]), dilation, w[3])
+        y = n.emit(op, _repeated(n, n.input(0), w[3] // x[3]), weights, *([bias] if bias else []))
+    else:
+        y = convolved(n, n.input(0), weights, stride, pads, dilation, x[3], bias)
     return activate(n, y, o.fused_activation_function)
+
+
+def _repeated(n: SourceNode, x: str, times: int) -> str:
+    """An image with each channel several times over."""
+    shape = n.shape(x)
+    if times == 1:
+        return x
+    channels = n.emit(Broadcast((*shape, times)), n.emit(Reshape((*shape, 1)), x))
+    return n.emit(Reshape((*shape[:-1], shape[-1] * times)), channels)
 
 
 @tflite_op("CONV_3D")

@@ -7,6 +7,7 @@ shapes they take.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any
@@ -18,7 +19,7 @@ from ..kernel import Kernel, Read, Site, View
 from ..targets import Target
 
 if TYPE_CHECKING:
-    from .conv import Conv2D
+    from .conv import Conv2D, OrderedConv2D
     from .conv_transpose import ConvTranspose2D
 
 PIXELS = {1: (14, 8, 4, 1), 2: (14, 13, 12, 8, 4, 2, 1), 3: (9, 7, 5), 4: (6, 4, 1), 5: (5,), 6: (4,)}
@@ -34,6 +35,18 @@ WORK_ITEMS = 8
 def conv2d(site: Site, op: Conv2D) -> Sequence[Kernel]:
     """Candidates of a dense, grouped or depthwise convolution, in any order."""
     return [*_depthwise(site, op), *_first(site, op), *_pointwise(site, op), *_direct(site, op)]
+
+
+def ordered_conv2d(site: Site, op: OrderedConv2D) -> Sequence[Kernel]:
+    """Candidates of a dense or depthwise convolution that adds one product after another."""
+    found = _in_order(site, op) if op.groups == 1 else _depthwise(site, op)
+    params: dict[str, Any] = {"ORDERED": True}
+    reads: tuple[Read, ...] = ()
+    begin, lanes = site.constant(2), site.target.lanes
+    if begin is not None:
+        params["BEGIN"] = True
+        reads = (site.pack("begin", lambda: np.pad(begin, (0, lanes * max(PIXELS)))),)  # the last tile may reach so far
+    return sorted((replace(k, params={**k.params, **params}, reads=(*k.reads, *reads)) for k in found), key=lambda k: k.cost)
 
 
 def pack_dense(w: np.ndarray, groups: int, lanes: int, blocks: int, band: int, first: Sequence[int]) -> np.ndarray:
@@ -143,7 +156,7 @@ def ahead(target: Target, vectors: int, tiles: int) -> int:
     return ceil(vectors / tiles) if target.kind == "cpu" and tiles <= vectors else 0
 
 
-def _geometry(site: Site, op: Conv2D | ConvTranspose2D) -> dict[str, int]:
+def _geometry(site: Site, op: Conv2D | OrderedConv2D | ConvTranspose2D) -> dict[str, int]:
     x, y, w = site.input(0).shape, site.output.shape, site.graph.type(site.node.inputs[1]).shape
     return {"IH": x[1], "IW": x[2], "OH": y[1], "OW": y[2], "KY": w[1], "KX": w[2],
             "STRIDE_Y": op.stride[0], "STRIDE_X": op.stride[1], "DILATION_Y": op.dilation[0], "DILATION_X": op.dilation[1],
@@ -218,7 +231,7 @@ def _bands(o: int, c: int, groups: int, lanes: int, ob: int) -> tuple[list[int],
     return [min(lo, ceil(c / lanes) - band) for lo, _ in spans], band
 
 
-def _depthwise(site: Site, op: Conv2D) -> list[Kernel]:
+def _depthwise(site: Site, op: Conv2D | OrderedConv2D) -> list[Kernel]:
     w = site.constant(1)
     assert w is not None
     channels = site.input(0).shape[3]
@@ -263,6 +276,23 @@ def _first(site: Site, op: Conv2D) -> list[Kernel]:
             site, "conv_first", tile=(tx, ob), grid=grid, work=1.1 * 2 * grid[0] * tx * grid[1] * ob * lanes * n * w[0].size,
             flops=2 * y.type.size * w[0].size, weights=w.size, pack=partial(pack_first, w, lanes, ob),
             params={"IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "TX": tx, "OB": ob, "SPLIT": int(w[0].size > 128)}))
+    return kernels
+
+
+def _in_order(site: Site, op: OrderedConv2D) -> list[Kernel]:
+    """Dense: a product and a sum take the time of two."""
+    w = site.constant(1)
+    assert w is not None
+    lanes = site.target.lanes
+    n, oh, ow, o = site.output.shape
+    blocks = ceil(o / lanes)
+    kernels = []
+    for tx, ob in tiles(site.target, ow, blocks):
+        grid = (oh * ceil(ow / tx), ceil(blocks / ob), n)
+        kernels.append(tiled(
+            site, "conv_ordered", tile=(tx, ob), grid=grid, work=2 * 2 * grid[0] * tx * grid[1] * ob * lanes * n * w[0].size,
+            flops=2 * site.output.type.size * w[0].size, weights=w.size, pack=partial(pack_first, w, lanes, ob),
+            params={"IC": w.shape[3], "OCB": blocks, **_geometry(site, op), "TX": tx, "OB": ob}))
     return kernels
 
 

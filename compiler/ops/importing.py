@@ -140,6 +140,7 @@ class TfliteNode(SourceNode):
         assign: gives a variable tensor, operand k, another value.
         variables: those of the model.
         grid_of_floats: where floats meet integer weights, to what grid of 8 bits LiteRT rounds them at run time; else "".
+        ordered: somewhere in the model it does, and makes steps of last bits: an operator on floats rounds as LiteRT's does.
     """
 
     version: int
@@ -151,6 +152,7 @@ class TfliteNode(SourceNode):
     results: tuple[TensorType, ...] = ()
     custom: Any = None
     grid_of_floats: Literal["", "symmetric", "asymmetric"] = ""
+    ordered: bool = False
 
 
     def shape_operand(self, index: int, what: str) -> tuple[int, ...]:

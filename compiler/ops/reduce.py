@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -27,11 +28,13 @@ class Reduce(Op):
     Attributes:
         axes: not negative, in rising order; none of them leaves the operand as it is.
         keepdims: reduced axes stay, with extent 1.
+        ordered: a sum, or a mean, of floats adds one element after another.
     """
 
     kind: Kind
     axes: tuple[int, ...]
     keepdims: bool = False
+    ordered: bool = False
     layout: ClassVar[Literal["any"]] = "any"
 
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
@@ -49,6 +52,8 @@ class Reduce(Op):
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
         x = arrays[0]
         assert x is not None
+        if self.ordered:
+            return (self._in_order(x),)
         how: dict[str, Any] = {"axis": self.axes, "keepdims": self.keepdims}
         wide = x.astype(np.float64) if x.dtype.kind == "f" else x
         with np.errstate(all="ignore"):
@@ -60,13 +65,25 @@ class Reduce(Op):
                 y = getattr(np, self.kind)(wide, **how)
             return (np.asarray(y).astype(x.dtype),)
 
+    def _in_order(self, x: np.ndarray) -> np.ndarray:
+        (y,) = self.infer(TensorType.of(x))
+        count = prod(x.shape[a] for a in self.axes)
+        total = np.zeros(y.size, x.dtype)
+        with np.errstate(all="ignore"):
+            for row in np.moveaxis(x, self.axes, range(len(self.axes))).reshape(count, y.size):
+                total += row
+            return np.asarray(total / x.dtype.type(count) if self.kind == "mean" else total).reshape(y.shape)
+
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from .reduce_kernels import reduce
 
         return reduce(site, self)
 
     def permuted(self, perm: Perm, types: Sequence[TensorType | None]) -> tuple[Op, Perm] | None:
-        op = Reduce(self.kind, tuple(sorted(perm[a] for a in self.axes)), self.keepdims)
+        axes = [perm[a] for a in self.axes]
+        if self.ordered and axes != sorted(axes):
+            return None
+        op = replace(self, axes=tuple(sorted(axes)))
         if self.keepdims:
             return op, perm
         kept = sorted(perm[d] for d in range(len(perm)) if d not in self.axes)
@@ -80,13 +97,13 @@ def extreme(kind: Kind, dtype: np.dtype) -> float:
     return int(np.iinfo(dtype).min if kind == "max" else np.iinfo(dtype).max)
 
 
-def reduced(n: SourceNode, kind: Kind, x: str, axes: Sequence[int], keepdims: bool) -> str:
+def reduced(n: SourceNode, kind: Kind, x: str, axes: Sequence[int], keepdims: bool, ordered: bool = False) -> str:
     """Emits a reduction; of truth values maximum and minimum are any and all."""
     rank = len(n.shape(x))
     rising = tuple(sorted({normal_axis(int(a), rank) for a in axes}))
     if n.type(x).dtype == np.bool_ and kind in ("max", "min"):
         kind = "any" if kind == "max" else "all"
-    return n.emit(Reduce(kind, rising, keepdims), x)
+    return n.emit(Reduce(kind, rising, keepdims, ordered), x)
 
 
 KINDS: dict[str, Kind] = {"ReduceSum": "sum", "ReduceMean": "mean", "ReduceMax": "max", "ReduceMin": "min", "ReduceProd": "prod"}
@@ -140,4 +157,9 @@ TFLITE_KINDS: dict[str, Kind] = {"MEAN": "mean", "SUM": "sum", "REDUCE_MAX": "ma
 
 @tflite_op(*TFLITE_KINDS)
 def tflite_reduce(n: TfliteNode) -> str:
-    return reduced(n, TFLITE_KINDS[n.op], n.input(0), n.integers(1, "axes"), bool(n.options.keep_dims))
+    """LiteRT adds one element after another, but for means along the last axes, which it computes in vectors."""
+    axes, rank = n.integers(1, "axes"), len(n.shape(0))
+    rising = sorted({normal_axis(a, rank) for a in axes})
+    last = rising == list(range(rank - len(rising), rank)) and len(rising) < rank
+    ordered = n.ordered and n.type(0).dtype.kind == "f" and (n.op == "SUM" or (n.op == "MEAN" and not last))
+    return reduced(n, TFLITE_KINDS[n.op], n.input(0), axes, bool(n.options.keep_dims), ordered)

@@ -84,18 +84,22 @@ def _along(site: Site, op: Reduce, x: View, axes: list[int], y: View) -> list[Ke
     loops, index, count = _walk(x, axes, kept=[d for d in range(x.type.rank - 1) if d not in axes])
     grid = (ceil(x.shape[-1] / lanes), count)
     return [_kernel(site, op, x, loops, (*index, "cb * V"), vector=lanes, lanes=lanes, grid=grid, shared=(g, 1))
-            for g in share_groups(site.target, grid[0] * grid[1], loops[0][1])]
+            for g in _groups(site, op, grid[0] * grid[1], loops[0][1])]
 
 
 def _inside(site: Site, op: Reduce, x: View, axes: list[int], y: View) -> list[Kernel]:
     """The last axis of the operand is reduced: vectors along it, combined at the end."""
-    extent, vector, lanes = x.shape[-1], width(x, site.target.lanes), y.layout.lanes
+    extent, vector, lanes = x.shape[-1], 1 if op.ordered else width(x, site.target.lanes), y.layout.lanes
     loops, index, count = _walk(x, axes[:-1], kept=[d for d in range(x.type.rank) if d not in axes])
     vectors = extent // vector
     outer = loops[0][1] > vectors
     return [_kernel(site, op, x, loops, (*index, "i"), vector=vector, lanes=lanes, grid=(1, count),
                     shared=(g, 1) if outer else (1, g), extent=extent)
-            for g in share_groups(site.target, count, max(loops[0][1], vectors))]
+            for g in _groups(site, op, count, max(loops[0][1], vectors))]
+
+
+def _groups(site: Site, op: Reduce, items: int, length: int) -> list[int]:
+    return [1] if op.ordered else share_groups(site.target, items, length)
 
 
 def _walk(x: View, axes: Sequence[int], kept: Sequence[int]) -> tuple[Loops, list[str], int]:
@@ -121,9 +125,9 @@ def _kernel(site: Site, op: Reduce, view: View, loops: Loops, index: tuple[str, 
     count = prod(x.shape[d] for d in op.axes)
     inside = extent is not None
     steps = prod(e for _, e in loops) * ceil((extent or 0) / vector if inside else 1)
-    rounds = op.kind in ("sum", "mean") and x.type.dtype.kind == "f"
+    rounds = op.kind in ("sum", "mean") and not op.ordered and x.type.dtype.kind == "f"
     params = {"V": vector, "YV": lanes, "T": compute_type(x.type.dtype), "IDENTITY": _identity(op.kind, x.type.dtype),
-              "COMBINE": _combine(op.kind, x.type.dtype), "COUNT": count if op.kind == "mean" else 1, "EXTENT": extent or 0, "WG": group,
+              "COMBINE": _combine(op, x.type.dtype), "COUNT": count if op.kind == "mean" else 1, "EXTENT": extent or 0, "WG": group,
               "LOOP_WG": shared[0], "VECTOR_WG": shared[1], "RUN": RUN if rounds and steps > 2 * RUN * group else 0,
               "loops": loops, "index": index, "inside": inside}
     nbytes, items = site.moved(), grid[0] * grid[1]
@@ -132,7 +136,11 @@ def _kernel(site: Site, op: Reduce, view: View, loops: Loops, index: tuple[str, 
                   lanes, x.type.size, nbytes, cost, place=rows(y.shape) if lanes > 1 or not inside else elements(y.shape))
 
 
-def _combine(kind: Kind, dtype: np.dtype) -> str:
+def _combine(op: Reduce, dtype: np.dtype) -> str:
+    """An addition that has to keep its place is an fma by one: drivers regroup plain ones, for vectors of their own."""
+    kind = op.kind
+    if op.ordered:
+        return "fma(b, (TV)(1), a)"
     if kind in ("any", "all"):
         return "(a) | (b)" if kind == "any" else "(a) & (b)"
     return combine(kind, dtype) if kind in ("max", "min") else "(a) * (b)" if kind == "prod" else "(a) + (b)"

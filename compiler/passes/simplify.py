@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..ir import Graph, Node
-from ..ops.conv import Conv2D
+from ..ops.conv import Conv2D, OrderedConv2D
 from ..ops.conv_transpose import ConvTranspose2D
 from ..ops.elementwise import Cast, Elementwise
 from ..ops.matmul import MatMul
@@ -19,7 +19,7 @@ from ..ops.reduce import Reduce
 from .rewrite import Declined, Fired, Outcome, joined, rule, substitute
 
 
-@rule(Conv2D, Pool2D)
+@rule(Conv2D, OrderedConv2D, Pool2D)
 def merge_padding(graph: Graph, node: Node) -> Outcome:
     """Padding with zeros, in front of a convolution or of an average that counts them -> the op's own padding."""
     before = graph.producer(node.inputs[0])

@@ -16,7 +16,7 @@ from planish.compiler.ir import Graph
 from planish.compiler.kernel import Kernel, Site
 from planish.compiler.lower import lower
 from planish.compiler.ops.bitcast import BitCast
-from planish.compiler.ops.conv import Conv2D
+from planish.compiler.ops.conv import Conv2D, OrderedConv2D
 from planish.compiler.ops.conv_transpose import ConvTranspose2D
 from planish.compiler.ops.cumulative import Cumulative
 from planish.compiler.ops.det import Det
@@ -105,6 +105,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "conv_depthwise": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1)), groups=17), [(17, 3, 3, 1)]),
     "conv_direct": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1))), [(33, 3, 3, 17)]),
     "conv_first": ((1, 9, 11, 3), Conv2D((2, 2), ((1, 1), (1, 1))), [(17, 3, 3, 3)]),
+    "conv_ordered": ((1, 9, 11, 17), OrderedConv2D((1, 1), ((1, 1), (1, 1))), [(33, 3, 3, 17), (33,)]),
     "conv_pointwise": ((1, 9, 11, 17), Conv2D(), [(33, 1, 1, 17)]),
     "conv_transposed": ((1, 5, 6, 17), ConvTranspose2D((10, 12), (2, 2), ((0, 1), (0, 1))), [(5, 3, 3, 17)]),
     "conv_winograd": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1))), [(33, 3, 3, 17)]),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from planish.compiler.ir import Step
-from planish.compiler.ops.conv import Conv2D
+from planish.compiler.errors import GraphError
+from planish.compiler.ir import Step, TensorType
+from planish.compiler.ops.conv import Conv2D, OrderedConv2D
 from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.padding import Pads
 from tests.harness import CPU, GPU, Case, check
@@ -101,7 +104,35 @@ def test_epilogue(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D) -> None:
     assert check(case(x, w, op, epilogue=steps, extra=extra), reduction=length(w), candidates=2) >= 3
 
 
-def _type(shape: tuple[int, ...]) -> object:
-    from planish.compiler.ir import TensorType
+ORDERED = [
+    # x, w, op, whether the sums begin with something
+    ((1, 9, 11, 17), (33, 1, 1, 17), OrderedConv2D(), False),
+    ((3, 9, 11, 3), (17, 3, 3, 3), OrderedConv2D((2, 2), ((0, 1), (0, 1))), True),
+    ((2, 12, 10, 17), (33, 3, 3, 17), OrderedConv2D((1, 1), SAME), False),
+    ((1, 15, 14, 8), (16, 3, 2, 8), OrderedConv2D((1, 2), ((2, 2), (2, 2)), (2, 2)), True),
+    ((1, 5, 5, 4), (100, 3, 3, 4), OrderedConv2D((3, 3), ((4, 4), (4, 4))), True),
+    ((1, 9, 11, 17), (17, 3, 3, 1), OrderedConv2D((1, 1), SAME, groups=17), True),
+    ((3, 9, 11, 5), (5, 3, 5, 1), OrderedConv2D((2, 2), ((0, 1), (0, 1)), groups=5), False),
+    ((2, 9, 11, 1), (1, 3, 3, 1), OrderedConv2D((1, 1), SAME), True),
+]
 
+
+@pytest.mark.parametrize(("x", "w", "op", "begins"), ORDERED)
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+def test_in_order(x: tuple[int, ...], w: tuple[int, ...], op: OrderedConv2D, begins: bool, precision: str) -> None:
+    operands = arrays(x, w, (w[0],))[: 3 if begins else 2]
+    operands[1] /= np.float32(np.sqrt(length(w)))
+    if precision == "f16":
+        operands = [a.astype(np.float16).astype(np.float32) for a in operands]
+    ordered = Case(op, operands, frozenset(range(1, len(operands))))
+    assert check(ordered, precision=precision, reduction=length(w)) >= 3
+    assert check(replace(ordered, framed=False), precision=precision, reduction=length(w), candidates=1) == 3
+
+
+def test_in_order_is_dense_or_depthwise() -> None:
+    with pytest.raises(GraphError, match="dense or depthwise"):
+        OrderedConv2D(groups=2).infer(_type((1, 4, 4, 8)), _type((8, 3, 3, 4)))
+
+
+def _type(shape: tuple[int, ...]) -> TensorType:
     return TensorType(shape, np.dtype(np.float32))

@@ -35,6 +35,9 @@ CASES = [
     ((4, 3, 2), Reduce("sum", ())),
     ((5, 3000), Reduce("sum", (1,))),
     ((2000, 6), Reduce("mean", (0,))),
+    ((2000, 6), Reduce("mean", (0,), ordered=True)),
+    ((2, 7, 5, 17), Reduce("sum", (1, 3), keepdims=True, ordered=True)),
+    ((5, 3000), Reduce("sum", (1,), ordered=True)),
 ]
 
 
@@ -206,3 +209,10 @@ def test_tflite_truth(tmp_path: Path, op: str) -> None:
     x = np.array([[True, False], [True, True], [False, False]])
     path, _ = tflite_node(tmp_path, op, [x, [1]], {}, dtype="bool")
     same(evaluated(path, [x]), litert(path, [x]))
+
+
+def test_order_under_a_transpose() -> None:
+    """A transpose in front of a sum moves behind it where elements follow one another as before."""
+    op = Reduce("sum", (1, 2), ordered=True)
+    assert op.permuted((1, 0, 2), ()) == (Reduce("sum", (0, 2), ordered=True), (0,))
+    assert op.permuted((0, 2, 1), ()) is None
