@@ -153,6 +153,30 @@ def narrowing(lanes: int) -> str:
             f"    return copysign(fabs(r) > 65504.0f ? ({real})(INFINITY) : r, x);\n}}\n")
 
 
+def near_sigmoid(lanes: int) -> str:
+    """The function that computes 1 / (1 + exp(-x)) in line, to 2e-6 of it, 0 where x < -87: exp is a call on drivers for CPUs, around
+    which a kernel's registers are saved, and a division takes as long as the rest.
+
+    2^c = 2^n * 2^f, n the nearest integer, which adding 1.5 * 2^23 leaves in the lowest bits; 2^f by the polynomial of Cephes' exp2f; the
+    reciprocal by Newton's step, which doubles the bits of an approximate one.
+    """
+    n = "" if lanes == 1 else str(lanes)
+    real, bits = vector("float", lanes), vector("int", lanes)
+    return (f"static {real} near_sigmoid{n}({real} x) {{\n"
+            f"    {real} c = -1.44269504088896341f * x;\n"
+            f"    c = c < -126.0f ? ({real})(-126.0f) : c;  // max and min would lose a NaN\n"
+            f"    c = c > 126.0f ? ({real})(126.0f) : c;\n"
+            f"    const {real} n = c + 12582912.0f, f = c - (n - 12582912.0f);\n"
+            f"    {real} p = fma(f, 1.535336188319500e-4f, 1.339887440266574e-3f);\n"
+            f"    p = fma(p, f, 9.618437357674640e-3f);\n"
+            f"    p = fma(p, f, 5.550332471162809e-2f);\n"
+            f"    p = fma(p, f, 2.402264791363012e-1f);\n"
+            f"    p = fma(p, f, 6.931472028550421e-1f);\n"
+            f"    p = fma(p, f, 1.0f);\n"
+            f"    const {real} d = 1.0f + as_{real}(as_{bits}(p) + (as_{bits}(n) << 23)), r = native_recip(d);\n"
+            f"    return x < -87.0f ? ({real})(0) : fma(fma(-d, r, 1.0f), r, r);\n}}\n")
+
+
 def strides(prefix: str, view: View, lanes: int) -> list[str]:
     """#defines of an NHWC image: the offset of its first element, and the strides of image, row, pixel and block of channels."""
     if view.type.rank not in (2, 4):

@@ -7,16 +7,17 @@ from math import ceil
 from .targets import Target
 
 
-def tile_cost(target: Target, tile: tuple[int, int], *, items: int, work: float, nbytes: int) -> float:
+def tile_cost(target: Target, tile: tuple[int, int], *, items: int, work: float, nbytes: int, weights: int = 0) -> float:
     """Microseconds of a product in tiles: arithmetic or traffic, whichever takes longer, and a part of the other.
 
     Args:
         tile: single numbers of one operand, and vectors of the other, that a work-item multiplies with each other.
         items: work-items; work: arithmetic operations, what is computed beyond the edges included; nbytes: traffic.
+        weights: bytes of constants among it, which come from afar and are waited for.
     """
     idle = ceil(items / target.units) * target.units / items
-    arithmetic, traffic = work * idle / (target.gflops * tile_share(tile)), nbytes / target.bandwidth
-    return target.launch + (max(arithmetic, traffic) + 0.3 * min(arithmetic, traffic)) / 1e3
+    arithmetic, traffic = work * idle / (target.gflops * tile_share(tile)), (nbytes - weights) / target.bandwidth
+    return target.launch + (max(arithmetic, traffic) + 0.3 * min(arithmetic, traffic) + weights / target.bandwidth) / 1e3
 
 
 def tile_share(tile: tuple[int, int]) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 import numpy as np
 
-from .access import STORAGE, At, address, compute_type, load, load_from, narrowed, narrowing, parameter, store, strides
+from .access import STORAGE, At, address, compute_type, load, load_from, narrowed, narrowing, near_sigmoid, parameter, store, strides
 from .ir import Step, TensorType
 from .kernel import Kernel, Pack, Read, Scratch, Site, View
 from .layout import Layout
@@ -58,10 +58,12 @@ def source(site: Site, kernel: Kernel) -> Source:
     body = _Body(site, kernel)
     template = environment().get_template(f"{kernel.template}.cl.j2")
     text = template.render(
-        **kernel.params, name="KERNEL_NAME", args=body.args, operand=body.operand, epilogue_args=body.epilogue_args, vector=body.vector,
+        **kernel.params, name="KERNEL_NAME", args=body.args, operand=body.operand, epilogue_args=body.epilogue_args,
+        parameter=body.parameter, vector=body.vector,
         load=body.load, narrow=body.narrow, store=body.store, epilogue=body.epilogue, map_body=body.map_body,
     )
-    text = "".join(f"{narrowing(lanes)}\n" for lanes in sorted(body.narrowed)) + text
+    functions = [*map(narrowing, sorted(body.narrowed)), *map(near_sigmoid, sorted(body.near))]
+    text = "".join(f"{function}\n" for function in functions) + text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     name = f"{kernel.template}_{digest}"
     return Source(name, text.replace("KERNEL_NAME", name), body.bound)
@@ -96,6 +98,7 @@ class _Body:
             self.operands[value] = (name, view)
         self.extra = tuple(extra)
         self.narrowed: set[int] = set()
+        self.near: set[int] = set()
 
     def _placed(self, view: View) -> View:
         if self.kernel.groups is not None:
@@ -119,6 +122,10 @@ class _Body:
         """The kernel's parameters: the template's operands, the epilogue's, the result."""
         reads = [parameter(r) for r in (*self.kernel.reads, *self.extra)]
         return ", ".join([*reads, f"__global {STORAGE[self.y.storage.name]} *restrict y"])
+
+    def parameter(self, name: str) -> str:
+        """The parameter of an operand that only some kernels of a template have."""
+        return parameter(next(r for r in self.kernel.reads if r.name == name))
 
     def epilogue_args(self) -> str:
         """The parameters that the epilogue adds to a template which names its own."""
@@ -209,7 +216,12 @@ class _Body:
             dtypes.append(dtype)
         result = step.op.infer(*(TensorType((), d) for d in dtypes))[0].dtype
         ctype = compute_type(result, at.lanes)
-        text = step.op.expression(args, dtypes[0], ctype)  # type: ignore[attr-defined]
+        near = ""
+        if self.site.target.kind == "cpu" and ctype.startswith("float"):
+            near = f"near_sigmoid{at.lanes if at.lanes > 1 else ''}"
+        text = step.op.expression(args, dtypes[0], ctype, near)  # type: ignore[attr-defined]
+        if near and near in text:
+            self.near.add(at.lanes)
         if result.kind in "iu" and result.itemsize < 4:
             text = f"convert_{ctype}(convert_{STORAGE[result.name]}{at.lanes if at.lanes > 1 else ''}({text}))"
         name = f"t{len(lines)}"

@@ -37,7 +37,7 @@ class Target:
 TARGETS = {
     t.name: t
     for t in (
-        Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=230, bandwidth=28, launch=2),
+        Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=400, bandwidth=20, launch=2),
         Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5),
         Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4),
         Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5),

@@ -30,7 +30,8 @@ TO_NHWC, TO_NCHW = (0, 2, 3, 1), (0, 3, 1, 2)
 class Conv2D(Op):
     """y[n,i,j,o] = sum over ky, kx, c of x[n, i*sy - top + ky*dy, j*sx - left + kx*dx, g + c] * w[o,ky,kx,c].
 
-    Operands: x [N,H,W,C], w [O,KY,KX,C/groups], constant. Output channel o belongs to group o / (O / groups).
+    Operands: x [N,H,W,C], w [O,KY,KX,C/groups], constant; of a dense one also [N,1,1,C], which x is multiplied by before, as
+    squeeze-and-excitation asks for (Hu et al., Squeeze-and-Excitation Networks, 2018). Output channel o belongs to group o / (O / groups).
     """
 
     stride: tuple[int, int] = (1, 1)
@@ -40,8 +41,10 @@ class Conv2D(Op):
     layout: ClassVar[Literal["image"]] = "image"
 
     def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
-        x, w = types[0], types[1]
+        x, w, scale = (*types, None)[:3]
         assert x is not None and w is not None
+        if scale is not None and (self.groups > 1 or scale.shape != (x.shape[0], 1, 1, x.shape[-1])):
+            raise GraphError(f"a factor {scale} for channels of {x} in {self.groups} groups; [N,1,1,C] in one group would be accepted")
         if x.rank != 4 or w.rank != 4:
             raise GraphError(f"a 2-d convolution needs x [N,H,W,C] and w [O,KY,KX,C/groups], not {x} and {w}")
         n, h, wd, c = x.shape
@@ -53,10 +56,11 @@ class Conv2D(Op):
         return (TensorType((n, oh, ow, o), x.dtype),)
 
     def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
-        x, w = arrays[0], arrays[1]
+        x, w, scale = (*arrays, None)[:3]
         assert x is not None and w is not None
         (y,) = self.infer(TensorType.of(x), TensorType.of(w))
         n, oh, ow, o = y.shape
+        x = x if scale is None else x * scale
         x = np.pad(x, ((0, 0), *self.pads, (0, 0)))
         per_in, per_out = w.shape[3], o // self.groups
         result = np.zeros(y.shape, np.float64)
@@ -79,10 +83,11 @@ class Conv2D(Op):
         return x.shape[3] <= 4 and self.groups == 1 and dense_pixels(x.shape, layout)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
-        from .conv_kernels import conv2d
+        from .conv_kernels import conv2d, scaled
         from .winograd import winograd
 
-        return sorted([*conv2d(site, self), *winograd(site, self)], key=lambda k: k.cost)
+        found = conv2d(site, self)
+        return sorted(found if scaled(site) else [*found, *winograd(site, self)], key=lambda k: k.cost)
 
 
 @dataclass(frozen=True)

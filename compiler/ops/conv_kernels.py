@@ -34,7 +34,15 @@ WORK_ITEMS = 8
 
 def conv2d(site: Site, op: Conv2D) -> Sequence[Kernel]:
     """Candidates of a dense, grouped or depthwise convolution, in any order."""
-    return [*_depthwise(site, op), *_first(site, op), *_pointwise(site, op), *_direct(site, op)]
+    dense = [*_pointwise(site, op), *_direct(site, op)]
+    return dense if scaled(site) else [*_depthwise(site, op), *_first(site, op), *dense]
+
+
+def scaled(site: Site) -> bool:
+    """Whether a convolution multiplies the channels of what it reads."""
+    from .conv import Conv2D
+
+    return isinstance(site.op, Conv2D) and len(site.node.inputs) > 2
 
 
 def ordered_conv2d(site: Site, op: OrderedConv2D) -> Sequence[Kernel]:
@@ -143,10 +151,13 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
     run = min(max(prod(grid) // (target.units * WORK_ITEMS), 1), grid[0]) if target.kind == "cpu" else 1
     group = work_group(target, grid)
     grid = (ceil(grid[0] / (run * group[0])) * group[0], grid[1], grid[2])
-    cost = tile_cost(target, tile, items=prod(grid), work=work, nbytes=site.moved(weights))
-    params = {"V": target.lanes, **params, "RUN": run, "UNROLL": 1 if target.kind == "cpu" else target.lanes, "WG": group}
-    reads = (x or site.read("x", 0), site.pack("w", pack))
-    return Kernel(template, params, reads, grid, group, target.lanes, flops, site.moved(weights), cost)
+    nbytes = site.moved(weights)
+    cost = tile_cost(target, tile, items=prod(grid), work=work, nbytes=nbytes, weights=nbytes - site.moved())
+    scale = (site.read("s", 2),) if scaled(site) else ()
+    unroll = 1 if target.kind == "cpu" else target.lanes
+    params = {"V": target.lanes, **params, "SCALED": bool(scale), "RUN": run, "UNROLL": unroll, "WG": group}
+    reads = (x or site.read("x", 0), site.pack("w", pack), *scale)
+    return Kernel(template, params, reads, grid, group, target.lanes, flops, nbytes, cost)
 
 
 def ahead(target: Target, vectors: int, tiles: int) -> int:

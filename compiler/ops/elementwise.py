@@ -35,6 +35,7 @@ class Row:
         kinds: numpy's letters for the element types that it takes: floats, integers, unsigned integers, booleans.
         width: of its elements in bytes, where only one will do.
         integer: the expression of integers where it differs; unsigned: of unsigned ones.
+        near: its expression by `near_sigmoid`, where that may take the place of an exponential and a division.
     """
 
     cl: str
@@ -45,6 +46,7 @@ class Row:
     width: int = 0
     integer: str = ""
     unsigned: str = ""
+    near: str = ""
 
 
 _erf = np.vectorize(math.erf, otypes=[np.float64])
@@ -156,8 +158,8 @@ TABLE: dict[str, Row] = {
     "elu": Row("({0} > 0.0f ? {0} : {p0} * expm1({0}))", lambda x, a: np.where(x > 0, x, a * np.expm1(x))),
     "celu": Row("({0} > 0.0f ? {0} : {p0} * expm1({0} / {p0}))", lambda x, a: np.maximum(x, 0) + np.minimum(0, a * np.expm1(x / a))),
     "selu": Row("({0} > 0.0f ? {p1} * {0} : {p1} * {p0} * expm1({0}))", lambda x, a, g: g * np.where(x > 0, x, a * np.expm1(x))),
-    "sigmoid": Row("1.0f / (1.0f + exp(-{0}))", _sigmoid),
-    "silu": Row("{0} / (1.0f + exp(-{0}))", lambda x: x * _sigmoid(x)),
+    "sigmoid": Row("1.0f / (1.0f + exp(-{0}))", _sigmoid, near="{near}({0})"),
+    "silu": Row("{0} / (1.0f + exp(-{0}))", lambda x: x * _sigmoid(x), near="{0} * {near}({0})"),
     "hard_sigmoid": Row("({0} != {0} ? {0} : fmin(fmax({p0} * {0} + {p1}, 0.0f), 1.0f))", lambda x, a, b: np.clip(a * x + b, 0, 1)),
     "hard_swish": Row("{0} * fmin(fmax({0} + 3.0f, 0.0f), 6.0f) * (1.0f / 6.0f)", lambda x: x * np.clip(x + 3, 0, 6) / 6),
     "tanh": Row("tanh({0})", np.tanh),
@@ -167,7 +169,8 @@ TABLE: dict[str, Row] = {
     "softsign": Row("{0} / (1.0f + fabs({0}))", lambda x: x / (1 + np.abs(x))),
     "mish": Row("{0} * tanh(fmax({0}, 0.0f) + log1p(exp(-fabs({0}))))", lambda x: x * np.tanh(_softplus(x))),
     "gelu": Row("0.5f * {0} * (1.0f + erf({0} * 0.7071067811865476f))", lambda x: 0.5 * x * (1 + _erf(x * math.sqrt(0.5)))),
-    "gelu_tanh": Row("{0} / (1.0f + exp(-1.5957691216057308f * ({0} + 0.044715f * {0} * {0} * {0})))", _gelu_tanh),
+    "gelu_tanh": Row("{0} / (1.0f + exp(-1.5957691216057308f * ({0} + 0.044715f * {0} * {0} * {0})))", _gelu_tanh,
+                     near="{0} * {near}(1.5957691216057308f * ({0} + 0.044715f * {0} * {0} * {0}))"),
     "shrink": Row("({0} < -{p0} ? {0} + {p1} : ({0} > {p0} ? {0} - {p1} : ({T})(0.0f)))",
                   lambda x, lam, bias: np.where(x < -lam, x + bias, np.where(x > lam, x - bias, 0))),
     "prelu": Row("({0} < 0.0f ? {1} * {0} : {0})", lambda x, slope: np.where(x < 0, slope * x, x), 2, kinds="fiu",
@@ -286,19 +289,20 @@ class Elementwise(Op):
         with np.errstate(all="ignore"):
             return (np.asarray(self.row.numpy(*arrays, *self.params)).astype(dtype, copy=False),)
 
-    def expression(self, args: Sequence[str], dtype: np.dtype[Any], ctype: str) -> str:
+    def expression(self, args: Sequence[str], dtype: np.dtype[Any], ctype: str, near: str = "") -> str:
         """The OpenCL C expression of the result.
 
         Args:
             args: the operands, as C names.
             dtype: of the operands; ctype: the C type of the result.
+            near: the function to use for a sigmoid, where that may be some 2e-6 off.
         """
         row = self.row
-        text = (dtype.kind == "u" and row.unsigned) or (dtype.kind in "iu" and row.integer) or row.cl
+        text = (dtype.kind == "u" and row.unsigned) or (dtype.kind in "iu" and row.integer) or (near and row.near) or row.cl
         if dtype == np.float64:
             text = _SUFFIX.sub("", text)
         params = {f"p{k}": literal(p, dtype) for k, p in enumerate(self.params)}
-        return text.format(*args, T=ctype, L=ctype.replace("int", "long"), BITS=8 * dtype.itemsize, **params)
+        return text.format(*args, T=ctype, L=ctype.replace("int", "long"), BITS=8 * dtype.itemsize, near=near, **params)
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from ..mapping import elementwise
@@ -325,7 +329,7 @@ class Cast(Op):
         with np.errstate(all="ignore"):
             return (arrays[0].astype(self.dtype),)
 
-    def expression(self, args: Sequence[str], dtype: np.dtype[Any], ctype: str) -> str:
+    def expression(self, args: Sequence[str], dtype: np.dtype[Any], ctype: str, near: str = "") -> str:
         if self.dtype == np.bool_:
             return f"convert_{ctype}(({args[0]} != 0) & 1)"
         return f"convert_{ctype}({args[0]})"

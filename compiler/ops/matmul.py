@@ -91,7 +91,7 @@ def _tiled(site: Site) -> list[Kernel]:
             continue
         grid = (ceil(blocks / columns), ceil(m / rows), batch)
         padded = 2 * grid[0] * columns * target.lanes * grid[1] * rows * batch * k
-        cost = tile_cost(target, (rows, columns), items=prod(grid), work=padded * 1.2, nbytes=nbytes)
+        cost = tile_cost(target, (rows, columns), items=prod(grid), work=padded * 1.2, nbytes=nbytes, weights=nbytes - site.moved())
         params = {"V": lanes, "T": compute_type(a.type.dtype), "M": m, "K": k, "BLOCKS": blocks, "ROWS": rows, "COLUMNS": columns,
                   "at_a": (*outer, "(top + r)", "i"), "at_b": (*outer, "i", "block * V"), "at_y": (*outer, "row", "block * V")}
         reads = (site.read("a", 0), site.read("b", 1))

@@ -35,7 +35,10 @@ FLOAT = np.dtype(np.float32)
 LEAST_CHANNELS = 16
 """Fewer channels, of input or output, are not worth the transforms."""
 
-BLOCK_BYTES = 3 << 20
+WORTH = 1.2
+"""How much longer than its cost says a sum as defined may take and still be preferred: it rounds less, and its weights are smaller."""
+
+BLOCK_BYTES = 2 << 20
 """Transformed inputs and products of a block of tiles, at most: more would not stay in a processor's cache."""
 
 NEAR_BYTES = 1 << 20
@@ -157,4 +160,5 @@ class _Tiling:
         far = (grid[0] * run - 1) * weights if weights / self.split > NEAR_BYTES else 0
         if target.kind == "gpu":
             far += 2 * 4 * target.lanes * tiles * points * (icb * self.split + ocb)
-        return tile_cost(target, (self.px, self.ob), items=prod(grid), work=products + transforms, nbytes=nbytes + far // 2)
+        return WORTH * tile_cost(target, (self.px, self.ob), items=prod(grid), work=products + transforms, nbytes=nbytes + far // 2,
+                         weights=weights)

@@ -4,14 +4,17 @@ From a producer P the pass collects the element-wise ops that read what P comput
 each time only the newest result is still wanted outside. So chains fuse, and so does x * sigmoid(x), or a residual
 addition at the end of either branch; no op is named after a combination. An operand from elsewhere cannot depend on P,
 for such a dependence would be one more reader of P's result outside. Where element-wise ops compute it for that reader
-alone, they join, too.
+alone, they join, too. A factor for each channel of what a dense convolution reads becomes an operand of it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from ..ir import Graph, Node, Step
+from ..ops.conv import Conv2D
 from ..ops.elementwise import Cast, Elementwise
 from ..ops.movement import Broadcast, Copy, DepthToSpace, Pad, Slice, SpaceToDepth, Tile, Transpose
 from .rewrite import Event, describe, joined
@@ -24,6 +27,9 @@ STEPS = 64
 
 OPERANDS = 32
 """Most values that a fused node may read; each is an argument of its kernel, and OpenCL grants 128 at least."""
+
+FEW = 8
+"""Channels of an image that a convolution may read as the user has them: it multiplies more than these, before it adds."""
 
 MOVES = (Broadcast, Copy, DepthToSpace, Pad, Slice, SpaceToDepth, Tile, Transpose)
 
@@ -73,6 +79,8 @@ def fuse(graph: Graph) -> list[Event]:
     for name in [n.name for n in sorted(graph.nodes(), key=lambda n: isinstance(n.op, Elementwise | Cast))]:
         if graph.has_node(name):
             events += _grow(graph, graph.node(name))
+    for node in [n for n in graph.nodes() if isinstance(n.op, Conv2D)]:
+        events += _scale(graph, node)
     graph.sweep()
     return [e for e in events if e.fired or graph.has_node(e.node)]
 
@@ -104,6 +112,24 @@ def _grow(graph: Graph, node: Node) -> list[Event]:
         node = _commit(graph, node, absorbed, program.steps[:steps])
     fused = [Event("fuse", n.name, describe(n.op), True, f"joined {node.name} ({describe(node.op)})") for n in absorbed]
     return fused + _declined(graph, node, f"'{node.output}' is also wanted elsewhere" if pending else why)
+
+
+def _scale(graph: Graph, node: Node) -> list[Event]:
+    """A dense convolution multiplies the channels of what it reads, where a node does nothing else: squeeze-and-excitation's last step."""
+    product = graph.producer(node.inputs[0])
+    if product is None or product.op != Elementwise("mul") or product.epilogue or _wanted(graph, product.output) > 1:
+        return []
+    x, scale = sorted(product.inputs, key=lambda v: graph.type(v).size, reverse=True)
+    type = graph.type(product.output)
+    if graph.type(x) != type or graph.type(scale).shape != (type.shape[0], 1, 1, type.shape[3]) or type.shape[1:3] == (1, 1):
+        return []
+    what = describe(product.op)
+    if node.op.groups > 1 or type.shape[3] <= FEW or type.dtype != np.float32:
+        why = f"it is of {type} in {node.op.groups} groups; more than {FEW} channels of float32 in one would be accepted"
+        return [Event("scale", product.name, what, False, f"could not join what {node.name} reads: {why}")]
+    graph.remove_node(product.name)
+    graph.replace_node(node, replace(node, inputs=(x, node.inputs[1], scale), sources=joined(product, node)))
+    return [Event("scale", product.name, what, True, f"joined what {node.name} reads")]
 
 
 def _next(graph: Graph, program: _Program, shape: tuple[int, ...]) -> tuple[Node | None, str]:

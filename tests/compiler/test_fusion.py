@@ -80,6 +80,12 @@ def gated(b: Build, x: str) -> str:
     return conv(b, b("mul", y, b("sigmoid", conv(b, b(Reduce("mean", (1, 2), True), y), 5))), 3)
 
 
+def excited(b: Build, x: str) -> str:
+    """The same of enough channels for the convolution behind to multiply what it reads."""
+    y = b("silu", conv(b, x, 20))
+    return conv(b, b("mul", b("sigmoid", conv(b, b(Reduce("mean", (1, 2), True), y), 20)), y), 3, 3)
+
+
 def normalised(b: Build, x: str) -> str:
     """A scale before, and a normalisation behind a convolution."""
     y = b("sub", conv(b, b("mul", x, b.constant(17)), 5, 3), b.constant(5))
@@ -138,6 +144,7 @@ def upscaled(b: Build, x: str) -> str:
 @pytest.mark.parametrize(("make", "shape", "launches"), [
     (residual, IMAGE, 5),
     (gated, IMAGE, 6),
+    (excited, IMAGE, 5),
     (normalised, IMAGE, 2),
     (dense, IMAGE, 7),
     (dense, (1, 5, 7, 16), 4),

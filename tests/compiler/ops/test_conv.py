@@ -134,5 +134,18 @@ def test_in_order_is_dense_or_depthwise() -> None:
         OrderedConv2D(groups=2).infer(_type((1, 4, 4, 8)), _type((8, 3, 3, 4)))
 
 
+@pytest.mark.parametrize(("x", "w", "op"), [DENSE[0], DENSE[3], DENSE[9], DENSE[11]])
+def test_scaled_channels(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D) -> None:
+    """A factor for each channel of each image, as squeeze-and-excitation has it."""
+    operands = arrays(x, w, (x[0], 1, 1, x[3]))
+    assert check(Case(op, operands, frozenset({1})), reduction=length(w), candidates=4) >= 6
+
+
+def test_a_factor_that_does_not_fit_is_refused() -> None:
+    x, w, scale = (_type(s) for s in ((1, 8, 8, 32), (16, 3, 3, 32), (1, 1, 1, 16)))
+    with pytest.raises(GraphError, match=r"a factor .* for channels of .*; \[N,1,1,C\] in one group would be accepted"):
+        Conv2D().infer(x, w, scale)  # type: ignore[arg-type]
+
+
 def _type(shape: tuple[int, ...]) -> TensorType:
     return TensorType(shape, np.dtype(np.float32))

@@ -1,3 +1,18 @@
+static float16 near_sigmoid16(float16 x) {
+    float16 c = -1.44269504088896341f * x;
+    c = c < -126.0f ? (float16)(-126.0f) : c;  // max and min would lose a NaN
+    c = c > 126.0f ? (float16)(126.0f) : c;
+    const float16 n = c + 12582912.0f, f = c - (n - 12582912.0f);
+    float16 p = fma(f, 1.535336188319500e-4f, 1.339887440266574e-3f);
+    p = fma(p, f, 9.618437357674640e-3f);
+    p = fma(p, f, 5.550332471162809e-2f);
+    p = fma(p, f, 2.402264791363012e-1f);
+    p = fma(p, f, 6.931472028550421e-1f);
+    p = fma(p, f, 1.0f);
+    const float16 d = 1.0f + as_float16(as_int16(p) + (as_int16(n) << 23)), r = native_recip(d);
+    return x < -87.0f ? (float16)(0) : fma(fma(-d, r, 1.0f), r, r);
+}
+
 // 3x3 convolution, stride 1, by Winograd's minimal filtering F(M x M, 3 x 3): N * N products a tile of M * M results, N = M + 2.
 // x, y: strided blocks of V channels; w: transformed, [SPLIT][N * N][GROUPS][ICB * V][OB * V];
 // scratch, for each work-group: [N * N][ICB][BLOCK][V] and a vector, [N * N][GROUPS * OB][BLOCK][V] and a vector.
@@ -80,7 +95,7 @@ static void transform_output(const floatV *m, const int s, floatV *y, const int 
 }
 
 __attribute__((reqd_work_group_size(1, 1, 1)))
-__kernel void conv_winograd_ca8c7df9(__global const X_T *restrict x, __global const W_T *restrict w, __global float *restrict scratch, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_winograd_b65b5f59(__global const X_T *restrict x, __global const W_T *restrict w, __global float *restrict scratch, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int part = get_group_id(1), own = get_local_id(0);
     __global float *inputs = scratch + (get_group_id(0) * SPLIT + part) * N * N * (IN_PLANE + OUT_PLANE);
     __global float *products = inputs + N * N * IN_PLANE;
@@ -175,7 +190,7 @@ __kernel void conv_winograd_ca8c7df9(__global const X_T *restrict x, __global co
                     {
     const float16 t0 = vload16(0, e0 + ((part * GROUPS * OB + b)) * 16);
     const float16 t1 = v + t0;
-    const float16 t2 = 1.0f / (1.0f + exp(-t1));
+    const float16 t2 = near_sigmoid16(t1);
     const float16 t3 = (((part * GROUPS * OB + b)) * 16 + 16 <= 33 ? vload16(0, e1 + ((oy + i)) * 363 + ((ox + j)) * 33 + (((part * GROUPS * OB + b)) * 16)) : (float16)((((part * GROUPS * OB + b)) * 16 + 0 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 0))] : 0), (((part * GROUPS * OB + b)) * 16 + 1 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 1))] : 0), (((part * GROUPS * OB + b)) * 16 + 2 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 2))] : 0), (((part * GROUPS * OB + b)) * 16 + 3 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 3))] : 0), (((part * GROUPS * OB + b)) * 16 + 4 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 4))] : 0), (((part * GROUPS * OB + b)) * 16 + 5 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 5))] : 0), (((part * GROUPS * OB + b)) * 16 + 6 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 6))] : 0), (((part * GROUPS * OB + b)) * 16 + 7 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 7))] : 0), (((part * GROUPS * OB + b)) * 16 + 8 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 8))] : 0), (((part * GROUPS * OB + b)) * 16 + 9 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 9))] : 0), (((part * GROUPS * OB + b)) * 16 + 10 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 10))] : 0), (((part * GROUPS * OB + b)) * 16 + 11 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 11))] : 0), (((part * GROUPS * OB + b)) * 16 + 12 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 12))] : 0), (((part * GROUPS * OB + b)) * 16 + 13 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 13))] : 0), (((part * GROUPS * OB + b)) * 16 + 14 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 14))] : 0), (((part * GROUPS * OB + b)) * 16 + 15 < 33 ? e1[((oy + i)) * 363 + ((ox + j)) * 33 + ((((part * GROUPS * OB + b)) * 16 + 15))] : 0)));
     const float16 t4 = t2 + t3;
     const float16 t5 = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) < (int16)(33 - (((part * GROUPS * OB + b)) * 16)) ? t4 : (float16)(0);

@@ -1,3 +1,18 @@
+static float near_sigmoid(float x) {
+    float c = -1.44269504088896341f * x;
+    c = c < -126.0f ? (float)(-126.0f) : c;  // max and min would lose a NaN
+    c = c > 126.0f ? (float)(126.0f) : c;
+    const float n = c + 12582912.0f, f = c - (n - 12582912.0f);
+    float p = fma(f, 1.535336188319500e-4f, 1.339887440266574e-3f);
+    p = fma(p, f, 9.618437357674640e-3f);
+    p = fma(p, f, 5.550332471162809e-2f);
+    p = fma(p, f, 2.402264791363012e-1f);
+    p = fma(p, f, 6.931472028550421e-1f);
+    p = fma(p, f, 1.0f);
+    const float d = 1.0f + as_float(as_int(p) + (as_int(n) << 23)), r = native_recip(d);
+    return x < -87.0f ? (float)(0) : fma(fma(-d, r, 1.0f), r, r);
+}
+
 // The states of a recurrent cell along a sequence: all steps in one launch.
 // All operands: any strided layout. y: h [STEPS][BATCH][STATE] of every step, h [BATCH][STATE] and c [BATCH][UNITS] behind the last.
 // WG work-items walk one sequence together: each computes every WG-th unit, and they pass h on through local memory.
@@ -22,7 +37,7 @@ static float act2(float x) {
 }
 
 __attribute__((reqd_work_group_size(WG, 1, 1)))
-__kernel void recurrent_f5cd7294(__global const float *restrict z, __global const float *restrict r, __global const float *restrict h0, __global const float *restrict c0, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__kernel void recurrent_356608d9(__global const float *restrict z, __global const float *restrict r, __global const float *restrict h0, __global const float *restrict c0, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int lid = get_local_id(0), b = get_global_id(1);
     __local float h[STATE];  // the state of the step before
     float next[OWN];
@@ -59,7 +74,7 @@ __kernel void recurrent_f5cd7294(__global const float *restrict z, __global cons
             {
     const float t0 = e0[(((t * BATCH + b) * STATE + j))];
     const float t1 = v + t0;
-    const float t2 = 1.0f / (1.0f + exp(-t1));
+    const float t2 = near_sigmoid(t1);
     const float t3 = e1[(((t * BATCH + b) * STATE + j))];
     const float t4 = t2 + t3;
     y[(((t * BATCH + b) * STATE + j))] = t4;
@@ -73,7 +88,7 @@ __kernel void recurrent_f5cd7294(__global const float *restrict z, __global cons
         {
     const float t0 = e0[(((STEPS * BATCH + b) * STATE + j))];
     const float t1 = v + t0;
-    const float t2 = 1.0f / (1.0f + exp(-t1));
+    const float t2 = near_sigmoid(t1);
     const float t3 = e1[(((STEPS * BATCH + b) * STATE + j))];
     const float t4 = t2 + t3;
     y[(((STEPS * BATCH + b) * STATE + j))] = t4;
@@ -84,7 +99,7 @@ __kernel void recurrent_f5cd7294(__global const float *restrict z, __global cons
         {
     const float t0 = e0[(((STEPS + 1) * BATCH * STATE + b * UNITS + j))];
     const float t1 = v + t0;
-    const float t2 = 1.0f / (1.0f + exp(-t1));
+    const float t2 = near_sigmoid(t1);
     const float t3 = e1[(((STEPS + 1) * BATCH * STATE + b * UNITS + j))];
     const float t4 = t2 + t3;
     y[(((STEPS + 1) * BATCH * STATE + b * UNITS + j))] = t4;

@@ -1,3 +1,18 @@
+static float16 near_sigmoid16(float16 x) {
+    float16 c = -1.44269504088896341f * x;
+    c = c < -126.0f ? (float16)(-126.0f) : c;  // max and min would lose a NaN
+    c = c > 126.0f ? (float16)(126.0f) : c;
+    const float16 n = c + 12582912.0f, f = c - (n - 12582912.0f);
+    float16 p = fma(f, 1.535336188319500e-4f, 1.339887440266574e-3f);
+    p = fma(p, f, 9.618437357674640e-3f);
+    p = fma(p, f, 5.550332471162809e-2f);
+    p = fma(p, f, 2.402264791363012e-1f);
+    p = fma(p, f, 6.931472028550421e-1f);
+    p = fma(p, f, 1.0f);
+    const float16 d = 1.0f + as_float16(as_int16(p) + (as_int16(n) << 23)), r = native_recip(d);
+    return x < -87.0f ? (float16)(0) : fma(fma(-d, r, 1.0f), r, r);
+}
+
 // Regions of images under a grid of cells, each the average or the maximum of samples between the elements of x.
 // x [N,H,W,C], rois [R,4], batch [R], y [R,PH,PW,C]: any layout. One work-item computes LANES channels of a cell.
 #define LANES 16  // channels of a vector
@@ -17,7 +32,7 @@ int samples(float extent) {
     return SAMPLES ? SAMPLES : extent > 0 ? (int)ceil(extent) : 0;
 }
 
-__kernel void roi_align_0f015ef2(__global const float *restrict x, __global const float *restrict rois, __global const int *restrict batch, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__kernel void roi_align_65546cec(__global const float *restrict x, __global const float *restrict rois, __global const int *restrict batch, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int cb = get_global_id(0), cell = get_global_id(1), r = get_global_id(2);
     const int n = clamp((int)batch[r], 0, IMAGES - 1);
     const float offset = HALF_PIXEL ? 0.5f : 0.0f;
@@ -53,7 +68,7 @@ __kernel void roi_align_0f015ef2(__global const float *restrict x, __global cons
     {
     const float16 t0 = vload16(0, e0 + cb * 16);
     const float16 t1 = v + t0;
-    const float16 t2 = 1.0f / (1.0f + exp(-t1));
+    const float16 t2 = near_sigmoid16(t1);
     const float16 t3 = (cb * LANES + 16 <= 17 ? vload16(0, e1 + r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + (cb * LANES)) : (float16)((cb * LANES + 0 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 0))] : 0), (cb * LANES + 1 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 1))] : 0), (cb * LANES + 2 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 2))] : 0), (cb * LANES + 3 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 3))] : 0), (cb * LANES + 4 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 4))] : 0), (cb * LANES + 5 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 5))] : 0), (cb * LANES + 6 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 6))] : 0), (cb * LANES + 7 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 7))] : 0), (cb * LANES + 8 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 8))] : 0), (cb * LANES + 9 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 9))] : 0), (cb * LANES + 10 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 10))] : 0), (cb * LANES + 11 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 11))] : 0), (cb * LANES + 12 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 12))] : 0), (cb * LANES + 13 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 13))] : 0), (cb * LANES + 14 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 14))] : 0), (cb * LANES + 15 < 17 ? e1[r * 102 + (cell / 3) * 51 + (cell % 3) * 17 + ((cb * LANES + 15))] : 0)));
     const float16 t4 = t2 + t3;
     if (cb * LANES + 16 <= 17) {

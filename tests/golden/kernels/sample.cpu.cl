@@ -1,3 +1,18 @@
+static float16 near_sigmoid16(float16 x) {
+    float16 c = -1.44269504088896341f * x;
+    c = c < -126.0f ? (float16)(-126.0f) : c;  // max and min would lose a NaN
+    c = c > 126.0f ? (float16)(126.0f) : c;
+    const float16 n = c + 12582912.0f, f = c - (n - 12582912.0f);
+    float16 p = fma(f, 1.535336188319500e-4f, 1.339887440266574e-3f);
+    p = fma(p, f, 9.618437357674640e-3f);
+    p = fma(p, f, 5.550332471162809e-2f);
+    p = fma(p, f, 2.402264791363012e-1f);
+    p = fma(p, f, 6.931472028550421e-1f);
+    p = fma(p, f, 1.0f);
+    const float16 d = 1.0f + as_float16(as_int16(p) + (as_int16(n) << 23)), r = native_recip(d);
+    return x < -87.0f ? (float16)(0) : fma(fma(-d, r, 1.0f), r, r);
+}
+
 // Elements of x between its elements: at every point a weighted sum of TAPS neighbours along each spatial axis.
 // x [N,spatial…,C], at [N,points…,axes], y [N,points…,C]: any layout; LANES neighbouring channels are computed together.
 // One work-item computes LANES channels of one point.
@@ -39,7 +54,7 @@ float weight(float f, int tap) {
     return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
 }
 
-__kernel void sample_c608c6c7(__global const float *restrict x, __global const float *restrict at, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__kernel void sample_458ed4bd(__global const float *restrict x, __global const float *restrict at, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int cb = get_global_id(0), point = get_global_id(1), n = get_global_id(2);
     const float p0 = placed(at[((point / 4)) * 8 + ((point % 4)) * 2 + (0)], 5);
     const int first0 = (int)floor(p0) - (TAPS > 2);
@@ -62,7 +77,7 @@ __kernel void sample_c608c6c7(__global const float *restrict x, __global const f
     {
     const float16 t0 = vload16(0, e0 + cb * 16);
     const float16 t1 = sum + t0;
-    const float16 t2 = 1.0f / (1.0f + exp(-t1));
+    const float16 t2 = near_sigmoid16(t1);
     const float16 t3 = (cb * LANES + 16 <= 17 ? vload16(0, e1 + ((point / 4)) * 68 + ((point % 4)) * 17 + (cb * LANES)) : (float16)((cb * LANES + 0 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 0))] : 0), (cb * LANES + 1 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 1))] : 0), (cb * LANES + 2 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 2))] : 0), (cb * LANES + 3 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 3))] : 0), (cb * LANES + 4 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 4))] : 0), (cb * LANES + 5 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 5))] : 0), (cb * LANES + 6 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 6))] : 0), (cb * LANES + 7 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 7))] : 0), (cb * LANES + 8 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 8))] : 0), (cb * LANES + 9 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 9))] : 0), (cb * LANES + 10 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 10))] : 0), (cb * LANES + 11 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 11))] : 0), (cb * LANES + 12 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 12))] : 0), (cb * LANES + 13 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 13))] : 0), (cb * LANES + 14 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 14))] : 0), (cb * LANES + 15 < 17 ? e1[((point / 4)) * 68 + ((point % 4)) * 17 + ((cb * LANES + 15))] : 0)));
     const float16 t4 = t2 + t3;
     if (cb * LANES + 16 <= 17) {

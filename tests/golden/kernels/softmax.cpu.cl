@@ -1,3 +1,18 @@
+static float16 near_sigmoid16(float16 x) {
+    float16 c = -1.44269504088896341f * x;
+    c = c < -126.0f ? (float16)(-126.0f) : c;  // max and min would lose a NaN
+    c = c > 126.0f ? (float16)(126.0f) : c;
+    const float16 n = c + 12582912.0f, f = c - (n - 12582912.0f);
+    float16 p = fma(f, 1.535336188319500e-4f, 1.339887440266574e-3f);
+    p = fma(p, f, 9.618437357674640e-3f);
+    p = fma(p, f, 5.550332471162809e-2f);
+    p = fma(p, f, 2.402264791363012e-1f);
+    p = fma(p, f, 6.931472028550421e-1f);
+    p = fma(p, f, 1.0f);
+    const float16 d = 1.0f + as_float16(as_int16(p) + (as_int16(n) << 23)), r = native_recip(d);
+    return x < -87.0f ? (float16)(0) : fma(fma(-d, r, 1.0f), r, r);
+}
+
 // Softmax along one axis: exp(x - max) / sum, or its logarithm.
 // x, y: any strided layout. Along the last axis a vector holds V elements of one row of the axis, those past its end -INFINITY;
 // along another axis it holds one element of V neighbouring rows.
@@ -33,7 +48,7 @@
 #define SHARE(row, COMBINE)
 #endif
 
-__kernel void softmax_3c81a905(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__kernel void softmax_c88ac0e4(__global const float *restrict x, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int cb = get_global_id(0) / WG, lid = get_global_id(0) % WG, row = get_global_id(1);
     TV most = -INFINITY;
     for (int i = lid * STEP; i < EXTENT; i += WG * STEP)
@@ -54,7 +69,7 @@ __kernel void softmax_3c81a905(__global const float *restrict x, __global const 
         {
     const float16 t0 = vload16(0, e0 + (i) / 16 * 16 + (i) % 16);
     const float16 t1 = r + t0;
-    const float16 t2 = 1.0f / (1.0f + exp(-t1));
+    const float16 t2 = near_sigmoid16(t1);
     const float16 t3 = (i + 16 <= 17 ? vload16(0, e1 + row * 17 + i) : (float16)((i + 0 < 17 ? e1[row * 17 + ((i + 0))] : 0), (i + 1 < 17 ? e1[row * 17 + ((i + 1))] : 0), (i + 2 < 17 ? e1[row * 17 + ((i + 2))] : 0), (i + 3 < 17 ? e1[row * 17 + ((i + 3))] : 0), (i + 4 < 17 ? e1[row * 17 + ((i + 4))] : 0), (i + 5 < 17 ? e1[row * 17 + ((i + 5))] : 0), (i + 6 < 17 ? e1[row * 17 + ((i + 6))] : 0), (i + 7 < 17 ? e1[row * 17 + ((i + 7))] : 0), (i + 8 < 17 ? e1[row * 17 + ((i + 8))] : 0), (i + 9 < 17 ? e1[row * 17 + ((i + 9))] : 0), (i + 10 < 17 ? e1[row * 17 + ((i + 10))] : 0), (i + 11 < 17 ? e1[row * 17 + ((i + 11))] : 0), (i + 12 < 17 ? e1[row * 17 + ((i + 12))] : 0), (i + 13 < 17 ? e1[row * 17 + ((i + 13))] : 0), (i + 14 < 17 ? e1[row * 17 + ((i + 14))] : 0), (i + 15 < 17 ? e1[row * 17 + ((i + 15))] : 0)));
     const float16 t4 = t2 + t3;
     if (i + 16 <= 17) {
