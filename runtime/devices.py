@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import pyopencl as cl
@@ -66,6 +68,19 @@ def listing() -> str:
     if not present:
         raise DeviceError(_none_fits("", present))
     return "\n".join(f"{index}  {describe(device)}" for index, device in present.items())
+
+
+@contextmanager
+def refusals(device: cl.Device) -> Iterator[None]:
+    """Says of an error of OpenCL which device it came from.
+
+    Raises:
+        DeviceError: in its place.
+    """
+    try:
+        yield
+    except cl.Error as error:
+        raise DeviceError(f"{device.name.strip()} cannot run the plan: {error}") from None
 
 
 def _none_fits(wanted: str, present: dict[str, cl.Device]) -> str:

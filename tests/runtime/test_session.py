@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import pyopencl as cl
 import pytest
 
 from planish.runtime import DeviceError, InputError, PlanError, Session, Tensor, load
+from planish.runtime.binding import allocate
 from planish.runtime.plan import Argument, Kernel, Launch, Plan
 from tests.runtime.plans import SHAPE, expected, hosted, linear
 
@@ -248,9 +248,8 @@ def limited(device: cl.Device, **facts: Any) -> Any:
     ids=["arena", "weights", "input"],
 )
 def test_plans_that_are_too_big(device: cl.Device, change: Callable[[Plan], Plan], message: str) -> None:
-    session = SimpleNamespace(device=limited(device, max_mem_alloc_size=10**6))
     with pytest.raises(DeviceError, match=message):
-        Session._allocate(session, change(linear()))  # type: ignore[arg-type]
+        allocate(cl.Context([device]), limited(device, max_mem_alloc_size=10**6), change(linear()))
 
 
 def test_work_groups_that_are_too_big(device: cl.Device) -> None:
