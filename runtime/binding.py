@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
 import pyopencl as cl
 
 from . import cache
@@ -47,11 +48,19 @@ def allocate(context: cl.Context, device: cl.Device, plan: Plan) -> Memory:
     inputs, outputs = ([port(context, device, t) for t in tensors] for tensors in (plan.inputs, plan.outputs))
     return Memory(inputs, outputs, {
         "arena": [cl.Buffer(context, flags.READ_WRITE | unseen, max(plan.arena, 1))],
-        "weights": [cl.Buffer(context, flags.READ_ONLY | flags.COPY_HOST_PTR, hostbuf=plan.weights or b"\0")],
+        "weights": [_weights(context, device, plan.weights or b"\0")],
         "input": [each.buffer for each in inputs],
         "output": [each.buffer for each in outputs],
         "state": [cl.Buffer(context, flags.READ_WRITE, max(s.nbytes, 1)) for s in plan.states],
     })
+
+
+def _weights(context: cl.Context, device: cl.Device, weights: bytes | bytearray | memoryview) -> cl.Buffer:
+    """A buffer of the weights; a CPU reads them where they lie, which of a plan that was read is its file, mapped into memory."""
+    flags = cl.mem_flags
+    aligned = np.frombuffer(weights, np.uint8).ctypes.data % (device.mem_base_addr_align // 8) == 0
+    in_place = device.type & cl.device_type.CPU and aligned
+    return cl.Buffer(context, flags.READ_ONLY | (flags.USE_HOST_PTR if in_place else flags.COPY_HOST_PTR), hostbuf=weights)
 
 
 class Binder:

@@ -21,7 +21,6 @@ from typing import Any
 from . import plan_json
 from .checks import NESTING, Contradiction, check
 from .errors import PlanError
-from .folders import replacing
 from .plan_json import FORMAT, VERSION
 from .records import ITEMSIZE, Argument, HostStep, Kernel, Launch, Loop, Operand, Row, State, Step, Tensor
 
@@ -88,6 +87,8 @@ class Plan:
         Raises:
             PlanError: something that is not a plan is in the way, or the folder cannot be written.
         """
+        from .folders import replacing  # what only writing needs a runtime does not wait for
+
         folder = Path(folder)
         check_free(folder, force=force)
         try:

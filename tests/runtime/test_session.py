@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -41,6 +43,23 @@ def test_a_folder_is_loaded(tmp_path: Path, device: cl.Device) -> None:
         assert session.device == device
         assert session.inputs == (Tensor("a", SHAPE, "float32"), Tensor("b", SHAPE, "float32"))
         assert [(t.name, t.shape, t.dtype) for t in session.outputs] == [("total", SHAPE, "float32"), ("thrice", SHAPE, "float32")]
+        assert_right(session.run([A, B]))
+
+
+def test_a_plan_in_use_may_be_replaced_or_removed(tmp_path: Path, device: cl.Device) -> None:
+    linear().write(tmp_path / "plan")
+    with load(tmp_path / "plan", device) as session:
+        replace(linear(), weights=bytes(1024)).write(tmp_path / "plan")
+        assert_right(session.run([A, B]))
+        shutil.rmtree(tmp_path / "plan")
+        gc.collect()
+        assert_right(session.run([A, B]))
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_weights_may_lie_anywhere(device: cl.Device, shift: int) -> None:
+    weights = linear().weights
+    with Session(replace(linear(), weights=memoryview(bytes(shift) + weights)[shift:]), device) as session:
         assert_right(session.run([A, B]))
 
 
