@@ -1,8 +1,8 @@
 """Launches recorded once and replayed by one call: the extension cl_khr_command_buffer, which pyopencl does not wrap.
 
-Only its final version, 1.0, is used: before it names and arguments changed from version to version. A recording may be
-enqueued while it still runs, so that runs of a session follow each other without a wait in between; a device whose
-recordings may not is given launches one by one.
+The functions used have the same arguments in every version so far, 0.9.0 to 1.0. A recording may be enqueued while it
+still runs, so that runs of a session follow each other without a wait in between; a device whose recordings may not is
+given launches one by one. So is one whose driver is known to take longer over a recording than over its launches.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from .errors import DeviceError
 Bound: TypeAlias = tuple[cl.Kernel, tuple[int, ...], tuple[int, ...] | None]
 """A kernel whose arguments are set, its grid and its work-group."""
 
-EXTENSION, FINAL = "cl_khr_command_buffer", 1
+EXTENSION = "cl_khr_command_buffer"
+SLOWER = {"Intel(R) OpenCL"}
+"""Platforms that gain nothing, and lose up to a third of the time of launches that do little (docs/performance.md)."""
 CAPABILITIES, FLAGS, SIMULTANEOUS_USE = 0x12A9, 0x1293, 1
 """Of CL/cl_ext.h: CL_DEVICE_COMMAND_BUFFER_CAPABILITIES_KHR, CL_COMMAND_BUFFER_FLAGS_KHR and _SIMULTANEOUS_USE_KHR."""
 CAN_SIMULTANEOUSLY = 4
@@ -35,7 +37,7 @@ class Recording:
     """Launches, replayed in their order by each call."""
 
     def __init__(self, queue: cl.CommandQueue, launches: Sequence[Bound]):
-        """Records launches whose arguments are set; to set them again changes nothing.
+        """Records launches whose arguments are set; they are not to be set again: drivers differ in what becomes of it.
 
         Raises:
             DeviceError: the driver refuses what it said it could.
@@ -59,14 +61,8 @@ class Recording:
 
 
 def offered(device: cl.Device) -> bool:
-    """Whether a device replays recordings."""
-    if sys.platform == "win32" or EXTENSION not in device.extensions.split():
-        return False
-    try:
-        versions = {each.name: each.version >> 22 for each in device.extensions_with_version}
-    except cl.Error:  # before OpenCL 3.0 versions are not told, and only provisional ones were there
-        return False
-    if versions.get(EXTENSION, 0) < FINAL:
+    """Whether a device replays recordings, and is the faster for it."""
+    if sys.platform == "win32" or EXTENSION not in device.extensions.split() or device.platform.name.strip() in SLOWER:
         return False
     found = ctypes.c_uint64()
     status = _loader().clGetDeviceInfo(_Handle(device.int_ptr), CAPABILITIES, ctypes.c_size_t(8), ctypes.byref(found), None)
@@ -99,5 +95,5 @@ def _functions(platform: cl.Platform) -> dict[str, Any]:
     found = {name: find(platform.int_ptr, name.encode()) for name in types}
     for name, address in found.items():
         if not address:
-            raise DeviceError(f"{platform.name.strip()} offers {EXTENSION} {FINAL}, but has no {name}")
+            raise DeviceError(f"{platform.name.strip()} offers {EXTENSION}, but has no {name}")
     return {name: ctypes.CFUNCTYPE(*signature)(found[name]) for name, signature in types.items()}
