@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyopencl as cl
 
-from . import cache
+from . import cache, pages
 from .errors import DeviceError, PlanError
 from .host_call import HostCall
 from .plan import Argument, HostStep, Launch, Loop, Plan, Step
@@ -47,7 +47,7 @@ def allocate(context: cl.Context, device: cl.Device, plan: Plan) -> Memory:
     unseen = 0 if plan.host_steps or plan.loops else flags.HOST_NO_ACCESS
     inputs, outputs = ([port(context, device, t) for t in tensors] for tensors in (plan.inputs, plan.outputs))
     return Memory(inputs, outputs, {
-        "arena": [cl.Buffer(context, flags.READ_WRITE | unseen, max(plan.arena, 1))],
+        "arena": [_arena(context, device, plan.arena, unseen)],
         "weights": [_weights(context, device, plan.weights or b"\0")],
         "input": [each.buffer for each in inputs],
         "output": [each.buffer for each in outputs],
@@ -55,8 +55,15 @@ def allocate(context: cl.Context, device: cl.Device, plan: Plan) -> Memory:
     })
 
 
+def _arena(context: cl.Context, device: cl.Device, nbytes: int, unseen: int) -> cl.Buffer:
+    flags = cl.mem_flags
+    if device.type & cl.device_type.CPU:
+        return cl.Buffer(context, flags.READ_WRITE | flags.USE_HOST_PTR | unseen, hostbuf=pages.allocate(nbytes))
+    return cl.Buffer(context, flags.READ_WRITE | unseen, max(nbytes, 1))
+
+
 def _weights(context: cl.Context, device: cl.Device, weights: bytes | bytearray | memoryview) -> cl.Buffer:
-    """A buffer of the weights; a CPU reads them where they lie, which of a plan that was read is its file, mapped into memory."""
+    """A buffer of the weights; a CPU reads them where they lie."""
     flags = cl.mem_flags
     aligned = np.frombuffer(weights, np.uint8).ctypes.data % (device.mem_base_addr_align // 8) == 0
     in_place = device.type & cl.device_type.CPU and aligned
