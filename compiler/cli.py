@@ -16,7 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.text import Text
 
-from planish.runtime import devices
+from planish.runtime.bench import add_bench_arguments, add_devices_arguments, bench_plan, list_devices
 from planish.runtime.cli import Parser, add_run_arguments, guarded, run_plan
 from planish.runtime.errors import one_line
 from planish.runtime.plan import check_free
@@ -80,8 +80,14 @@ def _parser() -> Parser:
     runner.set_defaults(call=lambda options: run_plan(options, read=pictures.read, write=pictures.write))
     add_run_arguments(runner)
 
+    timer = commands.add_parser("bench", help="time a plan", description="Times a plan: latency, throughput, and each launch beside the "
+                                "limits of the device, which are measured the first time.")
+    timer.set_defaults(call=lambda options: bench_plan(options, read=pictures.read))
+    add_bench_arguments(timer)
+
     lister = commands.add_parser("devices", help="list the OpenCL devices", description="Lists the OpenCL devices, the best first.")
-    lister.set_defaults(call=lambda options: print(devices.listing()))
+    lister.set_defaults(call=list_devices)
+    add_devices_arguments(lister)
 
     accepted = commands.add_parser("ops", help="list the operators that models may have",
                                    description="Lists the operators of both formats that are accepted: their versions, and whether they "

@@ -7,6 +7,7 @@
 
 from .errors import DeviceError, InputError, PlanError, PlanishError
 from .plan import Plan, Tensor
+from .running import Run
 from .session import Session, load
 
-__all__ = ["DeviceError", "InputError", "Plan", "PlanError", "PlanishError", "Session", "Tensor", "load"]
+__all__ = ["DeviceError", "InputError", "Plan", "PlanError", "PlanishError", "Run", "Session", "Tensor", "load"]

@@ -1,4 +1,4 @@
-"""Built programs, kept on disk per device and driver.
+"""Built programs, and what else is known of a device, kept on disk per device and driver.
 
 The cache is never needed and never trusted: a binary that is missing, truncated, altered or refused by the driver is built
 again from its source, and a folder that cannot be written is left alone. It may be deleted at any time.
@@ -47,9 +47,7 @@ def build(context: cl.Context, device: cl.Device, name: str, source: str) -> cl.
     Raises:
         DeviceError: the driver cannot build it; with the end of its log.
     """
-    cache = folder()
-    path = cache / f"{_key(device, source)}.bin" if cache else None
-    binary = _read(path) if path else None
+    binary = read(device, source)
     program = _load(context, device, name, binary) if binary else None
     if program:
         return program
@@ -58,11 +56,29 @@ def build(context: cl.Context, device: cl.Device, name: str, source: str) -> cl.
         program.build(devices=[device], cache_dir=False)  # type: ignore[arg-type]  # False: without pyopencl's own cache
     except cl.Error as error:
         raise DeviceError(f"{device.name.strip()}: the driver cannot build kernel {name}: {_log(error)}") from None
-    if path:  # asking for a binary costs PoCL as much as building
+    if folder():  # asking for a binary costs PoCL as much as building
         (binary,) = program.get_info(cl.program_info.BINARIES)  # type: ignore[misc]
         if binary:
-            _write(path, binary)
+            write(device, source, binary)
     return program
+
+
+def read(device: cl.Device, text: str) -> bytes | None:
+    """What was kept for a device under a text; None where nothing whole is."""
+    path = _path(device, text)
+    return _read(path) if path else None
+
+
+def write(device: cl.Device, text: str, payload: bytes) -> None:
+    """Keeps something for a device under a text, where there is a folder that can be written."""
+    path = _path(device, text)
+    if path:
+        _write(path, payload)
+
+
+def _path(device: cl.Device, text: str) -> Path | None:
+    cache = folder()
+    return cache / f"{_key(device, text)}.bin" if cache else None
 
 
 def _load(context: cl.Context, device: cl.Device, name: str, binary: bytes) -> cl.Program | None:

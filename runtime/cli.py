@@ -80,7 +80,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
                         help="an array (.npy), repeatable; an input that is not given gets seeded noise")
     parser.add_argument("-o", "--output", type=Path, metavar="DIR", help="write each output as NAME.npy")
     parser.add_argument("--device", help="gpu, cpu, part of a name, or platform:device (default: the best)")
-    parser.add_argument("--repeat", type=_count, default=10, metavar="N", help="runs to time after the first (default: 10)")
+    parser.add_argument("--repeat", type=count, default=10, metavar="N", help="runs to time after the first (default: 10)")
     parser.add_argument("--profile", action="store_true", help="show the time of every launch")
 
 
@@ -114,13 +114,13 @@ def run_plan(options: argparse.Namespace, *, read: Reader = read_array, write: W
         write: writes an output beside a path without extension.
     """
     start = perf_counter()
-    with _progress(f"loading {options.plan}"):
+    with progress(f"loading {options.plan}"):
         session = load(options.plan, options.device)
     loaded = perf_counter() - start
     with session:
-        inputs, made_up = _inputs(session, options.input, read)
+        inputs, made_up = feeds(session, options.input, read)
         times = []
-        with _progress(f"running {options.plan}"):
+        with progress(f"running {options.plan}"):
             outputs = session.run(inputs)
             for _ in range(options.repeat):
                 start = perf_counter()
@@ -143,7 +143,7 @@ def run_plan(options: argparse.Namespace, *, read: Reader = read_array, write: W
 
 
 @contextmanager
-def _progress(text: str) -> Iterator[None]:
+def progress(text: str) -> Iterator[None]:
     """Shows what goes on for as long as it does: on a terminal, else nothing."""
     if not sys.stderr.isatty():
         yield
@@ -155,7 +155,7 @@ def _progress(text: str) -> Iterator[None]:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def _inputs(session: Session, given: Sequence[str], read: Reader) -> tuple[dict[str, np.ndarray], list[str]]:
+def feeds(session: Session, given: Sequence[str], read: Reader) -> tuple[dict[str, np.ndarray], list[str]]:
     """The arrays of all inputs, and the names of those that are noise."""
     tensors = {t.name: t for t in session.inputs}
     accepted = ", ".join(map(str, tensors.values())) or "none"
@@ -207,7 +207,7 @@ def _file_name(name: str, taken: set[str]) -> str:
     return unique
 
 
-def _count(text: str) -> int:
+def count(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of runs")
     return int(text)

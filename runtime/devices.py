@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 import pyopencl as cl
@@ -48,12 +50,32 @@ def find(selector: Selector = None) -> cl.Device:
 
 def describe(device: cl.Device) -> str:
     """One line: platform, name, kind, size and driver of a device."""
-    kind = next((name for name, type in KINDS.items() if device.type & type), "custom").upper()
-    memory = device.global_mem_size / 2**30
+    known = facts(device)
     return (
-        f"{device.platform.name.strip()}: {device.name.strip()} "
-        f"({kind}, {device.max_compute_units} compute units, {memory:.3g} GiB, driver {device.driver_version.strip()})"
+        f"{known['platform']}: {known['name']} ({str(known['kind']).upper()}, {known['units']} compute units, "
+        f"{device.global_mem_size / 2**30:.3g} GiB, driver {known['driver']})"
     )
+
+
+def facts(device: cl.Device) -> dict[str, str | int]:
+    """What `describe` says, by name; memory in bytes."""
+    return {
+        "platform": device.platform.name.strip(), "name": device.name.strip(),
+        "kind": next((name for name, type in KINDS.items() if device.type & type), "custom"),
+        "units": device.max_compute_units, "memory": device.global_mem_size, "driver": device.driver_version.strip(),
+    }  # fmt: skip
+
+
+def numbered() -> dict[str, cl.Device]:
+    """Every device, the best first, by the index that `find` takes.
+
+    Raises:
+        DeviceError: there is none; says what to install.
+    """
+    present = _present()
+    if not present:
+        raise DeviceError(_none_fits("", present))
+    return present
 
 
 def listing() -> str:
@@ -62,10 +84,20 @@ def listing() -> str:
     Raises:
         DeviceError: there is none; says what to install.
     """
-    present = _present()
-    if not present:
-        raise DeviceError(_none_fits("", present))
-    return "\n".join(f"{index}  {describe(device)}" for index, device in present.items())
+    return "\n".join(f"{index}  {describe(device)}" for index, device in numbered().items())
+
+
+@contextmanager
+def refusals(device: cl.Device) -> Iterator[None]:
+    """Says of an error of OpenCL which device it came from.
+
+    Raises:
+        DeviceError: in its place.
+    """
+    try:
+        yield
+    except cl.Error as error:
+        raise DeviceError(f"{device.name.strip()} cannot run the plan: {error}") from None
 
 
 def _none_fits(wanted: str, present: dict[str, cl.Device]) -> str:

@@ -11,17 +11,15 @@ before it. Every file's SHA-256 stands in plan.json, and plan.json's own in its 
 from __future__ import annotations
 
 import json
-import mmap
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from . import plan_json
+from . import pages, plan_json
 from .checks import NESTING, Contradiction, check
 from .errors import PlanError
-from .folders import replacing
 from .plan_json import FORMAT, VERSION
 from .records import ITEMSIZE, Argument, HostStep, Kernel, Launch, Loop, Operand, Row, State, Step, Tensor
 
@@ -29,6 +27,8 @@ __all__ = [
     "FORMAT", "ITEMSIZE", "NESTING", "VERSION", "Argument", "HostStep", "Kernel", "Launch", "Loop", "Operand", "Plan", "Row", "State",
     "Step", "Tensor", "check_free", "is_plan",
 ]  # fmt: skip
+
+Data = TypeVar("Data", bytes, memoryview)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Plan:
     Attributes:
         arena: bytes of the buffer that all intermediates share.
         alignment: bytes of which every argument's offset is a multiple.
-        weights: the blob that `weights.bin` holds; of a plan that was read, a view of the file.
+        weights: the blob that `weights.bin` holds; of a plan that was read, in large pages.
         states: what stays from one run to the next.
         provenance: compiler, source (name and SHA-256), target, precision: told to people, not used.
 
@@ -88,6 +88,8 @@ class Plan:
         Raises:
             PlanError: something that is not a plan is in the way, or the folder cannot be written.
         """
+        from .folders import replacing  # what only writing needs a runtime does not wait for
+
         folder = Path(folder)
         check_free(folder, force=force)
         try:
@@ -120,10 +122,10 @@ class Plan:
             return Plan(
                 inputs=tuple(plan_json.tensor_of(t) for t in content["inputs"]),
                 outputs=tuple(plan_json.tensor_of(t) for t in content["outputs"]),
-                kernels=tuple(Kernel(n, bytes(f).decode()) for n, f in zip(names, files)),
+                kernels=tuple(Kernel(n, f.decode()) for n, f in zip(names, files)),
                 launches=tuple(plan_json.step_of(s) for s in content["launches"]),
                 arena=int(content["arena"]), alignment=int(content["alignment"]),
-                weights=_file(folder / "weights.bin", content["weights"]["sha256"]),
+                weights=_weights(folder / "weights.bin", content["weights"]["sha256"]),
                 provenance=dict(content["provenance"]),
                 states=tuple(plan_json.state_of(s) for s in content.get("states", ())),
             )
@@ -178,16 +180,30 @@ def check_free(folder: Path, *, force: bool = False) -> None:
         raise PlanError(f"{folder} is a plan, but {found} in it is not of one; move it, or replace everything with --force")
 
 
-def _file(path: Path, sha256: str) -> memoryview:
-    """The bytes of a file, mapped into memory."""
+def _file(path: Path, sha256: str) -> bytes:
+    """The bytes of a file."""
+    try:
+        return _unaltered(path, path.read_bytes(), sha256)
+    except OSError as error:
+        raise _incomplete(path, error) from None
+
+
+def _weights(path: Path, sha256: str) -> memoryview:
+    """The bytes of a file, in memory from which a CPU's kernels read them."""
     try:
         with path.open("rb") as file:
-            try:
-                data = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            except (OSError, ValueError):  # it is empty, or on a file system that maps nothing
-                data = memoryview(file.read())
+            data = pages.allocate(os.fstat(file.fileno()).st_size).data
+            count = file.readinto(data)
     except OSError as error:
-        raise PlanError(f"the plan is incomplete: {path}: {error.strerror}; compile the model again") from None
+        raise _incomplete(path, error) from None
+    return _unaltered(path, data[:count], sha256)
+
+
+def _unaltered(path: Path, data: Data, sha256: str) -> Data:
     if plan_json.sha256(data) != sha256:
         raise PlanError(f"{path} has been altered: its hash does not match; compile the model again")
     return data
+
+
+def _incomplete(path: Path, error: OSError) -> PlanError:
+    return PlanError(f"the plan is incomplete: {path}: {error.strerror}; compile the model again")

@@ -51,10 +51,10 @@ def measure(queue: cl.CommandQueue, launches: Sequence[Ready], repeat: int) -> l
 
 
 def _host(queue: cl.CommandQueue, call: HostCall | LoopCall, kept: Kept) -> float:
-    """Microseconds of what the host does."""
+    """Microseconds of what the host does, in the queue of the session."""
     queue.finish()
     start = perf_counter()
-    call(queue, kept)
+    call(kept)
     return (perf_counter() - start) * 1e6
 
 

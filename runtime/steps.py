@@ -2,63 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
 import pyopencl as cl
 
+from .command_buffer import Bound, Recording, offered
 from .host_call import HostCall, Kept
 from .plan import Argument, Loop
 
-Bound: TypeAlias = tuple[cl.Kernel, tuple[int, ...], tuple[int, ...] | None]
-"""A kernel whose arguments are set, its grid and its work-group."""
 Ready: TypeAlias = "Bound | HostCall | LoopCall"
 
 
 class Sequel:
-    """Steps, one after another."""
+    """Steps in a queue, one after another."""
 
-    def __init__(self, steps: Sequence[Ready]):
-        self._runs: list[tuple[list[Bound], HostCall | LoopCall | None]] = [([], None)]
+    def __init__(self, queue: cl.CommandQueue, steps: Sequence[Ready]):
+        """Records launches that follow one another, where the device replays recordings."""
+        runs: list[tuple[list[Bound], HostCall | LoopCall | None]] = [([], None)]
         for step in steps:
-            bounds, _ = self._runs[-1]
+            bounds, _ = runs[-1]
             if isinstance(step, tuple):
                 bounds.append(step)
             else:
-                self._runs[-1:] = [(bounds, step), ([], None)]
+                runs[-1:] = [(bounds, step), ([], None)]
+        self._runs = [(_enqueuer(queue, bounds), call) for bounds, call in runs]
 
-    def __call__(self, queue: cl.CommandQueue, kept: Kept) -> None:
+    def __call__(self, kept: Kept) -> None:
         """Enqueues launches, and waits only where the host needs what they store."""
-        for bounds, call in self._runs:
-            for bound in bounds:
-                cl.enqueue_nd_range_kernel(queue, *bound)
+        for enqueue, call in self._runs:
+            enqueue()
             if call:
-                call(queue, kept)
+                call(kept)
+
+
+def _enqueuer(queue: cl.CommandQueue, launches: Sequence[Bound]) -> Callable[[], None]:
+    if len(launches) > 1 and offered(queue.device):
+        return Recording(queue, launches)
+    return partial(_enqueue, queue, launches)
+
+
+def _enqueue(queue: cl.CommandQueue, launches: Sequence[Bound]) -> None:
+    for launch in launches:
+        cl.enqueue_nd_range_kernel(queue, *launch)
 
 
 class LoopCall:
     """Runs the body of a loop while its condition holds."""
 
-    def __init__(self, loop: Loop, body: Sequence[Ready], buffers: dict[str, list[cl.Buffer]]):
+    def __init__(self, loop: Loop, queue: cl.CommandQueue, body: Sequence[Ready], buffers: dict[str, list[cl.Buffer]]):
         self.loop = loop
-        self._body, self._buffers = Sequel(body), buffers
+        self._queue, self._body, self._buffers = queue, Sequel(queue, body), buffers
 
-    def __call__(self, queue: cl.CommandQueue, kept: Kept) -> None:
+    def __call__(self, kept: Kept) -> None:
         """Waits for the queue, which is in order, before each run; the rows of all runs go to `kept`."""
         left: list[list[np.ndarray]] = []
-        while len(left) != self.loop.most and self._holds(queue):
-            self._body(queue, dict(kept))
-            left.append([self._read(queue, row.place, np.empty(row.stacked.shape[1:], row.stacked.dtype)) for row in self.loop.rows])
+        while len(left) != self.loop.most and self._holds():
+            self._body(dict(kept))
+            left.append([self._read(row.place, np.empty(row.stacked.shape[1:], row.stacked.dtype)) for row in self.loop.rows])
         for k, row in enumerate(self.loop.rows):
             operand = row.stacked
             stacked = np.array([rows[k] for rows in left], operand.dtype).reshape(len(left), *operand.shape[1:])
             kept[operand.place.buffer, operand.place.index] = stacked
 
-    def _holds(self, queue: cl.CommandQueue) -> bool:
-        return bool(self._read(queue, self.loop.condition, np.empty(1, np.uint8))[0])
+    def _holds(self) -> bool:
+        return bool(self._read(self.loop.condition, np.empty(1, np.uint8))[0])
 
-    def _read(self, queue: cl.CommandQueue, place: Argument, array: np.ndarray) -> np.ndarray:
+    def _read(self, place: Argument, array: np.ndarray) -> np.ndarray:
         if array.size:
-            cl.enqueue_copy(queue, array, self._buffers[place.buffer][place.index], src_offset=place.offset)
+            cl.enqueue_copy(self._queue, array, self._buffers[place.buffer][place.index], src_offset=place.offset)
         return array

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyopencl as cl
 import pytest
 
 from planish.runtime import DeviceError, InputError, PlanError, Session, Tensor, load
+from planish.runtime.binding import allocate
 from planish.runtime.plan import Argument, Kernel, Launch, Plan
 from tests.runtime.plans import SHAPE, expected, hosted, linear
 
@@ -41,6 +43,23 @@ def test_a_folder_is_loaded(tmp_path: Path, device: cl.Device) -> None:
         assert session.device == device
         assert session.inputs == (Tensor("a", SHAPE, "float32"), Tensor("b", SHAPE, "float32"))
         assert [(t.name, t.shape, t.dtype) for t in session.outputs] == [("total", SHAPE, "float32"), ("thrice", SHAPE, "float32")]
+        assert_right(session.run([A, B]))
+
+
+def test_a_plan_in_use_may_be_replaced_or_removed(tmp_path: Path, device: cl.Device) -> None:
+    linear().write(tmp_path / "plan")
+    with load(tmp_path / "plan", device) as session:
+        replace(linear(), weights=bytes(1024)).write(tmp_path / "plan")
+        assert_right(session.run([A, B]))
+        shutil.rmtree(tmp_path / "plan")
+        gc.collect()
+        assert_right(session.run([A, B]))
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_weights_may_lie_anywhere(device: cl.Device, shift: int) -> None:
+    weights = linear().weights
+    with Session(replace(linear(), weights=memoryview(bytes(shift) + weights)[shift:]), device) as session:
         assert_right(session.run([A, B]))
 
 
@@ -248,9 +267,8 @@ def limited(device: cl.Device, **facts: Any) -> Any:
     ids=["arena", "weights", "input"],
 )
 def test_plans_that_are_too_big(device: cl.Device, change: Callable[[Plan], Plan], message: str) -> None:
-    session = SimpleNamespace(device=limited(device, max_mem_alloc_size=10**6))
     with pytest.raises(DeviceError, match=message):
-        Session._allocate(session, change(linear()))  # type: ignore[arg-type]
+        allocate(cl.Context([device]), limited(device, max_mem_alloc_size=10**6), change(linear()))
 
 
 def test_work_groups_that_are_too_big(device: cl.Device) -> None:
