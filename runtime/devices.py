@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
+from pathlib import Path
 from typing import TypeAlias
 
 import pyopencl as cl
@@ -56,6 +58,14 @@ def describe(device: cl.Device) -> str:
     )
 
 
+@lru_cache
+def identity(device: cl.Device) -> tuple[str, ...]:
+    """What decides whether a binary runs on a device, and how fast. Virtual CPUs of one name differ in their instruction sets."""
+    platform = device.platform
+    names = (platform.name, platform.version, device.vendor, device.name, device.version, device.driver_version)
+    return (*names, _processor()) if device.type & cl.device_type.CPU else names
+
+
 def listing() -> str:
     """A line for each device, the best first, headed by the index that `find` takes.
 
@@ -66,6 +76,15 @@ def listing() -> str:
     if not present:
         raise DeviceError(_none_fits("", present))
     return "\n".join(f"{index}  {describe(device)}" for index, device in present.items())
+
+
+def _processor() -> str:
+    """The instruction sets of the CPU, where Linux tells them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def _none_fits(wanted: str, present: dict[str, cl.Device]) -> str:

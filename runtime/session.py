@@ -6,7 +6,7 @@ import math
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +19,7 @@ from . import cache, profile
 from .devices import Selector, find
 from .errors import DeviceError, InputError, PlanError
 from .host_call import HostCall, Kept
-from .plan import Argument, HostStep, Launch, Loop, Plan, Step, Tensor
+from .plan import Argument, HostStep, Kernel, Launch, Loop, Plan, Step, Tensor
 from .profile import Timing
 from .steps import LoopCall, Ready, Sequel
 
@@ -210,17 +210,24 @@ class Session:
         if not self.device.double_fp_config and any(DOUBLE.search(k.source) for k in plan.kernels):
             raise DeviceError(f"{self.device.name.strip()} has no double precision (cl_khr_fp64), which the plan's float64 values need")
         with ThreadPoolExecutor() as pool:
-            programs = list(pool.map(lambda k: cache.build(self._context, self.device, k.name, k.source), plan.kernels))
-        return [self._ready(step, plan, programs) for step in plan.launches]
+            try:
+                programs = [pool.submit(self._build, kernel) for kernel in plan.kernels]
+                return [self._ready(step, plan, programs) for step in plan.launches]
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
 
-    def _ready(self, step: Step, plan: Plan, programs: Sequence[cl.Program]) -> Ready:
+    def _build(self, kernel: Kernel) -> cl.Program:
+        return cache.build(self._context, self.device, kernel.name, kernel.source)
+
+    def _ready(self, step: Step, plan: Plan, programs: Sequence[Future[cl.Program]]) -> Ready:
         assert self._buffers is not None
         match step:
             case HostStep():
                 return HostCall(step, self._buffers, plan.weights)
             case Loop():
                 return LoopCall(step, [self._ready(each, plan, programs) for each in step.body], self._buffers)
-        kernel = cl.Kernel(programs[step.kernel], plan.kernels[step.kernel].name)
+        kernel = cl.Kernel(programs[step.kernel].result(), plan.kernels[step.kernel].name)
         if kernel.num_args != len(step.arguments):
             raise PlanError(f"kernel {kernel.function_name} takes {kernel.num_args} arguments; its launch has {len(step.arguments)}")
         self._check_group(kernel, step)

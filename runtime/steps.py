@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
 import numpy as np
 import pyopencl as cl
 
-from .host_call import HostCall, Kept
+from .host_call import Kept
 from .plan import Argument, Loop
 
 Bound: TypeAlias = tuple[cl.Kernel, tuple[int, ...], tuple[int, ...] | None]
 """A kernel whose arguments are set, its grid and its work-group."""
-Ready: TypeAlias = "Bound | HostCall | LoopCall"
+Call: TypeAlias = Callable[[cl.CommandQueue, Kept], None]
+"""What the host does, or drives: it is given the queue, which is in order, and the arrays that it keeps during a run."""
+Ready: TypeAlias = "Bound | Call"
 
 
 class Sequel:
     """Steps, one after another."""
 
     def __init__(self, steps: Sequence[Ready]):
-        self._runs: list[tuple[list[Bound], HostCall | LoopCall | None]] = [([], None)]
+        self._runs: list[tuple[list[Bound], Call | None]] = [([], None)]
         for step in steps:
             bounds, _ = self._runs[-1]
             if isinstance(step, tuple):
