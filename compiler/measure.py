@@ -17,6 +17,7 @@ import numpy as np
 import pyopencl as cl
 
 from planish.runtime.errors import DeviceError
+from planish.runtime.plan import Launch as Built
 from planish.runtime.trials import Trials
 
 from . import memory
@@ -52,13 +53,15 @@ class Samples:
         return min(map(self.time, self.times))
 
 
-def measure(schedule: Schedule, target: Target, device: cl.Device, tries: Tries, until: float,
-            built: Callable[[], None] = lambda: None) -> dict[int, Samples]:
+def measure(schedule: Schedule, target: Target, device: cl.Device, tries: Tries, until: Callable[[], float],
+            programs: dict[str, cl.Program], built: Callable[[], None] = lambda: None) -> dict[int, Samples]:
     """Measures candidates of some launches, with noise as the model's inputs; all others run what they have chosen.
 
     Args:
         target: that of the device.
-        until: by `time.monotonic`; when it has passed, no run begins but for the turns of the first stage.
+        until: called when all kernels are built; after the moment that it gives, by `time.monotonic`, no run begins but for the turns of
+            the first stage.
+        programs: kernels that are built already, by name; keeps those of the other launches.
         built: called when a kernel has been built.
 
     Raises:
@@ -69,9 +72,10 @@ def measure(schedule: Schedule, target: Target, device: cl.Device, tries: Tries,
     plan = emit(every, memory.assign(every, target.alignment), target)
     assert len(plan.steps) == len(ways), "a step of the plan for each of the schedule"
     numbers = {way: number for number, way in enumerate(ways) if way is not None}
+    fixed = {number for (launch, _), number in numbers.items() if launch not in tries}
     rng = np.random.default_rng(0)
     inputs = [tensor.noise(rng) for tensor in plan.inputs]
-    with closing(Trials(plan, device, built)) as trials:
+    with closing(Trials(plan, device, programs, built)) as trials:
         found = {launch: Samples({c: [] for c in candidates}) for launch, candidates in tries.items()}
         for number in trials.refused:
             launch, candidate = ways[number] or (-1, -1)
@@ -79,13 +83,15 @@ def measure(schedule: Schedule, target: Target, device: cl.Device, tries: Tries,
                 raise DeviceError(trials.refused[number])
             del found[launch].times[candidate]
             found[launch].refused.append(candidate)
-        fixed = [number for (launch, _), number in numbers.items() if launch not in tries]
         trials.time(inputs, {*fixed, *(numbers[launch, next(iter(samples.times))] for launch, samples in found.items())})
-        for turns in _turns(found, until):
+        for turns in _turns(found, until()):
             times = trials.time(inputs, {*fixed, *(numbers[turn] for turn in turns.items())})
             for launch, candidate in turns.items():
                 if numbers[launch, candidate] in times:
                     found[launch].times[candidate].append(times[numbers[launch, candidate]])
+    kept = {plan.kernels[step.kernel].name for number, step in enumerate(plan.steps) if number in fixed and isinstance(step, Built)}
+    for name in programs.keys() - kept:
+        del programs[name]
     return {launch: samples for launch, samples in found.items() if all(samples.times.values())}
 
 

@@ -152,7 +152,8 @@ def _tuned(tuned: Tuned) -> str:
         saved = sum(c.guessed - c.microseconds for c in tuned.choices)
         parts.append(f"{changed} of {len(tuned.choices)} launches changed, {saved:.0f} us or {100 * tuned.gain:.1f} % of them less")
     if tuned.unknown:
-        parts.append(f"{len(tuned.unknown)} launches not measured")
+        why = ", for the time was up: compile again to go on" if tuned.measured else ""
+        parts.append(f"{len(tuned.unknown)} launches not measured{why}")
     return "; ".join([*parts, *([tuned.note] if tuned.note else [])]) or "nothing to choose"
 
 

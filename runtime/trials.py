@@ -24,21 +24,24 @@ TURNS = 4
 class Trials(Session):
     """A plan in which several launches, one after another, store the same by different kernels.
 
+    `run` runs all of them, or those that were timed last.
+
     Attributes:
         refused: number of a launch, as in `Plan.steps` -> why the device does not take it; it never runs.
     """
 
-    def __init__(self, plan: Plan, device: cl.Device, built: Callable[[], None] = lambda: None):
+    def __init__(self, plan: Plan, device: cl.Device, programs: dict[str, cl.Program], built: Callable[[], None] = lambda: None):
         """Builds every kernel.
 
         Args:
-            built: called, in any thread, when a kernel has been built or refused.
+            programs: kernels that are built already, by name; gets the others.
+            built: called, in any thread, when one of these has been built or refused.
 
         Raises:
             DeviceError: the device cannot run the plan, whichever launches are taken.
         """
         self.refused: dict[int, str] = {}
-        self._built, self._numbers = built, count()
+        self._programs, self._built, self._numbers = programs, built, count()
         self._chosen: Collection[int] = range(len(plan.steps))
         self._events: list[tuple[int, cl.Event]] = []
         super().__init__(plan, device)
@@ -71,10 +74,12 @@ class Trials(Session):
         return times
 
     def _build(self, kernel: Kernel) -> cl.Program:
-        try:
-            return super()._build(kernel)
-        finally:
-            self._built()
+        if kernel.name not in self._programs:
+            try:
+                self._programs[kernel.name] = super()._build(kernel)
+            finally:
+                self._built()
+        return self._programs[kernel.name]
 
     def _ready(self, step: Step, plan: Plan, programs: Sequence[Future[cl.Program]]) -> Ready:
         number = next(self._numbers)

@@ -16,12 +16,13 @@ import numpy as np
 import pyopencl as cl
 import pytest
 
-from planish.compiler import Target, cli, compile_model, memory, tune
+from planish.compiler import Target, cli, compile_model, memory, survey, tune
 from planish.compiler import tuning_database as database
 from planish.compiler.emit import emit
 from planish.compiler.errors import OptionError
 from planish.compiler.frontend import load
 from planish.compiler.ir import Graph, TensorType, evaluate
+from planish.compiler.launches import distinct
 from planish.compiler.lower import Launch, LoopStep, Schedule, lower
 from planish.compiler.measure import Samples, measure
 from planish.compiler.ops.conv import Conv2D
@@ -32,7 +33,7 @@ from planish.compiler.ops.reduce import Reduce
 from planish.compiler.ops.softmax import Softmax
 from planish.compiler.passes import run
 from planish.compiler.targets import of_present
-from planish.compiler.tune import Tuning, distinct
+from planish.compiler.tune import Tuning
 from planish.compiler.tuning_database import Entry
 from planish.runtime import DeviceError
 from planish.runtime.trials import Trials
@@ -87,7 +88,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def by_rank(best: Callable[[int], int]) -> Callable[..., dict[int, Samples]]:
     """A measurement that finds, of each launch, the candidate that `best` names of so many the fastest."""
 
-    def measured(schedule: Schedule, target: Target, device: object, tries: Any, until: float, built: Any) -> dict[int, Samples]:
+    def measured(schedule: Schedule, target: Target, device: object, tries: Any, *rest: Any) -> dict[int, Samples]:
         return {n: Samples({c: [1.0 if c == best(len(choices)) else 2.0 + c] * 4 for c in choices}) for n, choices in tries.items()}
 
     return measured
@@ -127,7 +128,7 @@ def test_every_try_is_measured(device: cl.Device) -> None:
     schedule = lowered(graph, target)
     several = [n for n, step in enumerate(schedule.walk()) if isinstance(step, Launch) and len(step.candidates) > 1]
     built: list[None] = []
-    found = measure(schedule, target, device, {several[0]: range(2), several[-1]: range(1, 2)}, 0.0, lambda: built.append(None))
+    found = measure(schedule, target, device, {several[0]: range(2), several[-1]: range(1, 2)}, lambda: 0.0, {}, lambda: built.append(None))
     assert {n: sorted(samples.times) for n, samples in found.items()} == {several[0]: [0, 1], several[-1]: [1]}
     for samples in found.values():
         assert all(len(times) >= 3 and min(times) >= 0 for times in samples.times.values()) and not samples.refused
@@ -163,13 +164,13 @@ def test_what_the_device_refuses_is_no_choice(device: cl.Device, monkeypatch: py
         return build(self, kernel)
 
     monkeypatch.setattr(Trials, "_build", refusing)
-    found = measure(schedule, target, device, {number: range(2)}, 0.0)
+    found = measure(schedule, target, device, {number: range(2)}, lambda: 0.0, {})
     assert list(found[number].times) == [1] and found[number].refused == [0]
     (each,) = distinct(schedule).values()
-    entry = each.entry(found[number])
+    entry = survey.entry(each, found[number])
     assert entry.chosen == each.names[1] and entry.microseconds[each.names[0]] is None
     with pytest.raises(DeviceError, match="no registers left"):
-        measure(schedule, target, device, {number: range(1)}, 0.0)
+        measure(schedule, target, device, {number: range(1)}, lambda: 0.0, {})
 
 
 def test_noise_changes_no_choice() -> None:
@@ -177,8 +178,8 @@ def test_noise_changes_no_choice() -> None:
     assert Samples({0: [10, 11, 90, 12], 1: [40, 9.5, 80, 70]}).time(0) == 11
     assert Samples({0: [10, 11, 90, 12], 1: [9.5, 40, 80, 70]}).best() == 11
     (each,) = distinct(lowered(small(), CPU)).values()
-    assert each.entry(Samples({0: [10.0] * 4, 1: [9.9] * 4})).chosen == each.names[0]
-    assert each.entry(Samples({0: [10.0] * 4, 1: [9.5] * 4})).chosen == each.names[1]
+    assert survey.entry(each, Samples({0: [10.0] * 4, 1: [9.9] * 4})).chosen == each.names[0]
+    assert survey.entry(each, Samples({0: [10.0] * 4, 1: [9.5] * 4})).chosen == each.names[1]
 
 
 # -- what makes launches the same
@@ -206,12 +207,12 @@ def test_equal_launches_are_one() -> None:
 @pytest.mark.device
 def test_a_second_time_nothing_is_measured(device: cl.Device, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the database in the cache folder: what was chosen is looked up, and the plans are the same."""
-    monkeypatch.setattr(tune, "measure", by_rank(lambda count: count - 1))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda count: count - 1))
     first, report = compile_model(UPSCALER, tuning=Tuning(device, "fast"))
     assert report.tuned and report.tuned.measured > 3 and not report.tuned.found and not report.tuned.unknown
     assert all(c.chosen != c.guess and c.microseconds == 1 and c.guessed == 2 for c in report.tuned.choices)
     assert report.tuned.gain == 0.5
-    monkeypatch.setattr(tune, "measure", None)
+    monkeypatch.setattr(survey, "measure", None)
     for effort in ("fast", None):
         again, later = compile_model(UPSCALER, tuning=Tuning(device, effort))
         assert later.tuned and later.tuned.found == report.tuned.measured and not later.tuned.measured
@@ -227,7 +228,7 @@ def test_what_was_measured_by_halves_is_measured_whole(device: cl.Device, tmp_pa
     schedule = lowered(small(), target)
     (each,) = distinct(schedule).values()
     monkeypatch.setitem(tune.EFFORTS, "fast", 2)
-    monkeypatch.setattr(tune, "measure", by_rank(lambda count: count - 1))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda count: count - 1))
     for effort, measured, choice in (("fast", 1, 1), ("full", 1, len(each.names) - 1), ("full", 0, len(each.names) - 1),
                                      ("fast", 0, len(each.names) - 1)):
         chosen, tuned = tune.tune(schedule, target, Tuning(device, effort, file))
@@ -241,9 +242,9 @@ def test_time_is_up(device: cl.Device, tmp_path: Path, monkeypatch: pytest.Monke
     graph, _ = every_kind()
     target, file = of_present(device), tmp_path / "tuning.json"
     schedule = lowered(graph, target)
-    monkeypatch.setattr(tune, "PORTION", 1)
+    monkeypatch.setattr(survey, "PORTION", 1)
     now = [0.0]
-    monkeypatch.setattr(tune, "monotonic", lambda: now[0])
+    monkeypatch.setattr(survey, "monotonic", lambda: now[0])
 
     def slow(*arguments: Any) -> dict[int, Samples]:
         now[0] += 4
@@ -251,9 +252,9 @@ def test_time_is_up(device: cl.Device, tmp_path: Path, monkeypatch: pytest.Monke
             raise KeyboardInterrupt
         return by_rank(lambda count: 1)(*arguments)
 
-    monkeypatch.setattr(tune, "measure", slow)
+    monkeypatch.setattr(survey, "measure", slow)
     chosen, tuned = tune.tune(schedule, target, Tuning(device, "fast", file, seconds=10))
-    assert tuned.measured == 2 and tuned.unknown
+    assert tuned.measured == 3 and tuned.unknown
     costs = [c.launch.candidates[0].cost for c in tuned.choices]
     assert min(costs) >= max(step.candidates[0].cost for step in tuned.unknown)
     assert all(step.choice == 0 for step in launches(chosen) if step.site.node.name in {u.site.node.name for u in tuned.unknown})
@@ -261,7 +262,7 @@ def test_time_is_up(device: cl.Device, tmp_path: Path, monkeypatch: pytest.Monke
     with pytest.raises(KeyboardInterrupt):
         tune.tune(schedule, target, Tuning(device, "fast", file, seconds=10))
     (entries,) = database.read(file).values()
-    assert len(entries) == 3
+    assert len(entries) == 4
 
 
 @pytest.mark.device
@@ -280,10 +281,10 @@ def test_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     """Together are measured so many candidates, and of so many bytes, but one launch at least."""
     found = distinct(lowered(every_kind()[0], CPU))
     keys = list(found)
-    assert tune._portion(keys, found, 2, 4) == keys[:2]
-    assert tune._portion(keys, found, None, 1) == keys[:1]
-    monkeypatch.setattr(tune, "PORTION_BYTES", 1)
-    assert tune._portion(keys, found, 2, 4) == keys[:1]
+    assert survey._portion(keys, found, 2, 4) == keys[:2]
+    assert survey._portion(keys, found, None, 1) == keys[:1]
+    monkeypatch.setattr(survey, "PORTION_BYTES", 1)
+    assert survey._portion(keys, found, 2, 4) == keys[:1]
 
 
 # -- the file
@@ -343,7 +344,7 @@ def test_corrupted_files_are_told(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.device
 def test_a_corrupted_file_of_the_cache_is_begun_anew(device: cl.Device, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tune, "measure", by_rank(lambda count: 0))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda count: 0))
     target = of_present(device)
     schedule = lowered(small(), target)
     folder.mkdir()
@@ -360,7 +361,7 @@ def test_a_corrupted_file_of_the_cache_is_begun_anew(device: cl.Device, folder: 
 @pytest.mark.device
 def test_without_a_cache_nothing_is_kept(device: cl.Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANISH_CACHE", "off")
-    monkeypatch.setattr(tune, "measure", by_rank(lambda count: 0))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda count: 0))
     target = of_present(device)
     for _ in range(2):
         assert tune.tune(lowered(small(), target), target, Tuning(device, "fast"))[1].measured == 1
@@ -406,7 +407,7 @@ def test_refusals(tmp_path: Path, capsys: Capture) -> None:
 
 @pytest.mark.device
 def test_the_command(tmp_path: Path, folder: Path, device: cl.Device, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tune, "measure", by_rank(lambda count: min(1, count - 1)))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda count: min(1, count - 1)))
     monkeypatch.setenv("PLANISH_DEVICE", os.environ.get("PLANISH_DEVICE", device.platform.name.strip()))
     command = ["compile", str(UPSCALER), "-o", str(tmp_path / "plan")]
     shipped = str(tmp_path / "shipped.json")
