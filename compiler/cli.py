@@ -121,7 +121,7 @@ def _compile(options: argparse.Namespace) -> None:
     target = replace(targets.resolve(options.target, options.device), winograd=not options.no_winograd)
     with _progress(model.name) as progress:
         tuning = _tuning_of(options, progress)
-        plan, result = driver.compile_model(model, "auto" if tuning else target, precision=options.precision, input_shapes=shapes,
+        plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes,
                                             input_values=values, dims=dims, batch=options.batch, host=not options.no_host, tuning=tuning,
                                             dump_ir=options.dump_ir, stop_after=options.stop_after, progress=progress)
         if plan and writes:

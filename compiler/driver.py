@@ -77,7 +77,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         input_shapes, input_values, dims, batch: what is given of the model's inputs, as of `InputOptions`; needed where it leaves
             dimensions open, and where inputs decide shapes.
         host: whether nodes without kernels may run on the host, in numpy.
-        tuning: chooses kernels by measurements on a device, whose target is compiled for; None: by the cost model alone.
+        tuning: chooses kernels by measurements on a device, which is the target, if that is given by name; None: by the cost model alone.
         dump_ir: a folder for the graph's text after every stage.
         stop_after: "import" or a pass; the plan is None then.
         progress: called with the name of each stage as it begins.
@@ -90,9 +90,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         raise OptionError(f"no precision '{precision}'; one of {', '.join(PRECISIONS)}")
     if stop_after not in (None, "import", *passes.NAMES):
         raise OptionError(f"no pass '{stop_after}' to stop after; one of import, {', '.join(passes.NAMES)}")
-    if tuning and target != "auto":
-        name = target if isinstance(target, str) else target.name
-        raise OptionError(f"target '{name}': tuning is for that of its device; 'auto' would be accepted")
+    if tuning and isinstance(target, str) and target != "auto":
+        raise OptionError(f"target '{target}': tuning is for that of its device; 'auto' would be accepted")
     if isinstance(target, str):
         target = targets.of_present(tuning.device) if tuning else targets.resolve(target, None)
     report = Report()

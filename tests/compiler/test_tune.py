@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from planish.compiler.frontend import load
 from planish.compiler.ir import Graph, TensorType, evaluate
 from planish.compiler.launches import distinct
 from planish.compiler.lower import Launch, LoopStep, Schedule, lower
-from planish.compiler.measure import Samples, measure
+from planish.compiler.measure import Samples, _every, measure
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.matmul import MatMul
 from planish.compiler.ops.movement import Reshape, Transpose
@@ -58,7 +59,7 @@ def every_kind() -> tuple[Graph, dict[str, np.ndarray]]:
     x = b("add", x, b("relu", b(Conv2D((1, 1), pads), x, b.constant(40, 3, 3, 40, scale=0.05))))
     x = b(Conv2D((1, 1), pads, groups=4), b(Pool2D("max", (2, 2), (2, 2)), x), b.constant(32, 3, 3, 10, scale=0.1))
     rows = b(Reshape((2, 9, 32)), b(Pool2D("average", (1, 2), (1, 1)), x))
-    y = b(Softmax(2), b(MatMul(), rows, b(Transpose((0, 2, 1)), b(MatMul(), rows, b.constant(32, 32, scale=0.2)))))
+    y = b(Softmax(2), b(MatMul(), rows, b(Transpose((0, 2, 1)), b(MatMul(), rows, b.constant(32, 32, scale=0.05)))))
     mean = b(MatMul(), b(Reduce("mean", (1,), False), rows), b.constant(32, 10, scale=0.2))
     return b.returns(y, mean), b.feed
 
@@ -106,7 +107,7 @@ def test_whatever_is_chosen_computes_the_same(target: Target, precision: str) ->
     values = evaluate(graph, feed)
     schedule = lower(run(graph, target), target, precision)
     space = launches(schedule)
-    assert {"conv_direct", "conv_pointwise", "conv_depthwise", "conv_first", "matmul", "pool", "reduce", "softmax"} <= {
+    assert {"conv_direct", "conv_winograd", "conv_pointwise", "conv_depthwise", "conv_first", "matmul", "pool", "reduce", "softmax"} <= {
         k.template for step in space for k in step.candidates}
     assert sum(len(step.candidates) > 1 for step in space) > 7
     chance = random.Random(f"{target.name} {precision}")
@@ -173,6 +174,46 @@ def test_what_the_device_refuses_is_no_choice(device: cl.Device, monkeypatch: py
         measure(schedule, target, device, {number: range(1)}, lambda: 0.0, {})
 
 
+def test_scratch_of_every_candidate_fits() -> None:
+    """Of a launch that is there in several ways, the arena holds what the largest needs."""
+    schedule = lowered(every_kind()[0], CPU)
+    number, launch = next((n, step) for n, step in enumerate(schedule.walk()) if isinstance(step, Launch) and step.candidates[0].scratch)
+    needs = [k.scratch for k in launch.candidates]
+    assert len(set(needs)) > 2 and min(needs) == 0
+    for order in (sorted(range(len(needs)), key=needs.__getitem__), sorted(range(len(needs)), key=lambda c: -needs[c])):
+        every = _every(schedule, {number: order}, count(), [])
+        assert memory.assign(every, CPU.alignment).sizes[launch.site.node.name] >= max(needs)
+
+
+@pytest.mark.parametrize("seconds", [12.0, 40.0, 1000.0])
+def test_time_is_kept(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    """As long as all can be built in it, all are measured; else those that should take the longest. A portion ends in time."""
+    launches = distinct(lowered(every_kind()[0], CPU))
+    candidates = sum(len(each.names[:4]) for each in launches.values())
+    assert 25 < candidates < 40
+    now = [0.0]
+    monkeypatch.setattr(survey, "monotonic", lambda: now[0])
+
+    def slow(schedule: Any, target: Any, device: Any, tries: Any, until: Any, programs: Any, built: Any) -> dict[int, Samples]:
+        for _ in range(sum(map(len, tries.values()))):
+            now[0] += 1
+            built()
+        now[0] = max(now[0], until())
+        return by_rank(lambda n: 0)(schedule, target, device, tries)
+
+    monkeypatch.setattr(survey, "measure", slow)
+    told: list[float] = []
+    found = [key for part in survey.survey(lowered(every_kind()[0], CPU), CPU, None, launches, 4, seconds,  # type: ignore[arg-type]
+                                           lambda done, what: told.append(done)) for key in part]
+    assert now[0] <= max(seconds, survey.PORTION // 4)
+    assert told == sorted(told) and told[-1] <= 1
+    if seconds < candidates:
+        assert 0 < len(found) < len(launches)
+        assert min(launches[key].cost for key in found) >= max(each.cost for key, each in launches.items() if key not in found)
+    else:
+        assert len(found) == len(launches)
+
+
 def test_noise_changes_no_choice() -> None:
     """What is slower at most moments is slower; what is not clearly faster than the first guess does not replace it."""
     assert Samples({0: [10, 11, 90, 12], 1: [40, 9.5, 80, 70]}).time(0) == 11
@@ -207,7 +248,7 @@ def test_equal_launches_are_one() -> None:
 @pytest.mark.device
 def test_a_second_time_nothing_is_measured(device: cl.Device, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the database in the cache folder: what was chosen is looked up, and the plans are the same."""
-    monkeypatch.setattr(survey, "measure", by_rank(lambda count: count - 1))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda n: n - 1))
     first, report = compile_model(UPSCALER, tuning=Tuning(device, "fast"))
     assert report.tuned and report.tuned.measured > 3 and not report.tuned.found and not report.tuned.unknown
     assert all(c.chosen != c.guess and c.microseconds == 1 and c.guessed == 2 for c in report.tuned.choices)
@@ -228,7 +269,7 @@ def test_what_was_measured_by_halves_is_measured_whole(device: cl.Device, tmp_pa
     schedule = lowered(small(), target)
     (each,) = distinct(schedule).values()
     monkeypatch.setitem(tune.EFFORTS, "fast", 2)
-    monkeypatch.setattr(survey, "measure", by_rank(lambda count: count - 1))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda n: n - 1))
     for effort, measured, choice in (("fast", 1, 1), ("full", 1, len(each.names) - 1), ("full", 0, len(each.names) - 1),
                                      ("fast", 0, len(each.names) - 1)):
         chosen, tuned = tune.tune(schedule, target, Tuning(device, effort, file))
@@ -250,7 +291,7 @@ def test_time_is_up(device: cl.Device, tmp_path: Path, monkeypatch: pytest.Monke
         now[0] += 4
         if now[0] > 100:
             raise KeyboardInterrupt
-        return by_rank(lambda count: 1)(*arguments)
+        return by_rank(lambda n: 1)(*arguments)
 
     monkeypatch.setattr(survey, "measure", slow)
     chosen, tuned = tune.tune(schedule, target, Tuning(device, "fast", file, seconds=10))
@@ -344,7 +385,7 @@ def test_corrupted_files_are_told(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.device
 def test_a_corrupted_file_of_the_cache_is_begun_anew(device: cl.Device, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "measure", by_rank(lambda count: 0))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda n: 0))
     target = of_present(device)
     schedule = lowered(small(), target)
     folder.mkdir()
@@ -361,7 +402,7 @@ def test_a_corrupted_file_of_the_cache_is_begun_anew(device: cl.Device, folder: 
 @pytest.mark.device
 def test_without_a_cache_nothing_is_kept(device: cl.Device, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANISH_CACHE", "off")
-    monkeypatch.setattr(survey, "measure", by_rank(lambda count: 0))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda n: 0))
     target = of_present(device)
     for _ in range(2):
         assert tune.tune(lowered(small(), target), target, Tuning(device, "fast"))[1].measured == 1
@@ -407,7 +448,7 @@ def test_refusals(tmp_path: Path, capsys: Capture) -> None:
 
 @pytest.mark.device
 def test_the_command(tmp_path: Path, folder: Path, device: cl.Device, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "measure", by_rank(lambda count: min(1, count - 1)))
+    monkeypatch.setattr(survey, "measure", by_rank(lambda n: min(1, n - 1)))
     monkeypatch.setenv("PLANISH_DEVICE", os.environ.get("PLANISH_DEVICE", device.platform.name.strip()))
     command = ["compile", str(UPSCALER), "-o", str(tmp_path / "plan")]
     shipped = str(tmp_path / "shipped.json")
