@@ -48,6 +48,11 @@ class Samples:
         times = sorted(self.times[candidate])
         return times[len(times) // 4]
 
+    def faster(self, candidate: int, other: int, margin: float) -> bool:
+        """Whether a candidate is clearly faster than another: at most moments, and at the best moment of each."""
+        mine, theirs = ((self.time(c), min(self.times[c])) for c in (candidate, other))
+        return all(a < b * (1 - margin) for a, b in zip(mine, theirs))
+
     def best(self) -> float:
         """Microseconds of the best candidate."""
         return min(map(self.time, self.times))

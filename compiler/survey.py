@@ -66,7 +66,7 @@ def survey(schedule: Schedule, target: Target, device: cl.Device, launches: Mapp
 def entry(launch: Alike, samples: Samples) -> Entry:
     """What a database keeps of measurements: names, and the best, or the first guess where none is clearly better."""
     best = min(samples.times, key=samples.time)
-    if 0 in samples.times and samples.time(0) * (1 - MARGIN) <= samples.time(best):
+    if 0 in samples.times and not samples.faster(best, 0, MARGIN):
         best = 0
     times = {launch.names[c]: round(samples.time(c), 2) for c in samples.times}
     return Entry(str(launch), launch.names[best], len(samples.times[best]), {**times, **{launch.names[c]: None for c in samples.refused}})

@@ -221,6 +221,7 @@ def test_noise_changes_no_choice() -> None:
     (each,) = distinct(lowered(small(), CPU)).values()
     assert survey.entry(each, Samples({0: [10.0] * 4, 1: [9.9] * 4})).chosen == each.names[0]
     assert survey.entry(each, Samples({0: [10.0] * 4, 1: [9.5] * 4})).chosen == each.names[1]
+    assert survey.entry(each, Samples({0: [10.0, 10.0, 9.5, 11.0], 1: [9.5] * 4})).chosen == each.names[0]
 
 
 # -- what makes launches the same
