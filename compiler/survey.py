@@ -9,7 +9,7 @@ from time import monotonic
 import pyopencl as cl
 
 from .launches import Alike, chosen
-from .lower import Schedule
+from .lower import Launch, Schedule
 from .measure import Samples, measure
 from .targets import Target
 from .tuning_database import Entry
@@ -17,7 +17,8 @@ from .tuning_database import Entry
 PORTION = 64
 """Candidates that are measured together, at most."""
 PORTION_BYTES = 512e6
-"""And what their operands may take together, of which the weights are held once for each order in which kernels read them."""
+"""And what their operands may take together, of which the weights are held once for each order in which kernels read them. It is less on
+a device whose buffers are smaller."""
 MARGIN = 0.02
 """How much faster than the first guess another candidate has to be to be taken: less may be chance."""
 
@@ -38,6 +39,7 @@ def survey(schedule: Schedule, target: Target, device: cl.Device, launches: Mapp
     Raises:
         DeviceError: the device cannot run the model.
     """
+    nbytes = min(PORTION_BYTES, device.max_mem_alloc_size - sum(s.kernel.nbytes for s in schedule.walk() if isinstance(s, Launch)))
     todo = sorted(launches, key=lambda key: -launches[key].cost)
     tries = {key: range(len(each.names[:limit])) for key, each in launches.items()}
     time = _Time(seconds, sum(map(len, tries.values())))
@@ -51,7 +53,7 @@ def survey(schedule: Schedule, target: Target, device: cl.Device, launches: Mapp
         watch(min(built / max(kernels, 1), 1), f"{len(launches) - len(todo)} of {len(launches)} launches, {time.remaining:.0f} s left")
 
     while todo and time.allows(len(tries[todo[0]])):
-        portion = _portion(todo, launches, limit, time.size())
+        portion = _portion(todo, launches, limit, time.size(), nbytes)
         share = sum(launches[key].cost for key in portion) / max(sum(launches[key].cost for key in todo), 1e-9)
         time.begin(sum(len(tries[key]) for key in portion))
         samples = measure(schedule, target, device, {launches[key].numbers[0]: tries[key] for key in portion}, partial(time.until, share),
@@ -72,14 +74,14 @@ def entry(launch: Alike, samples: Samples) -> Entry:
     return Entry(str(launch), launch.names[best], len(samples.times[best]), {**times, **{launch.names[c]: None for c in samples.refused}})
 
 
-def _portion(todo: Sequence[str], launches: Mapping[str, Alike], limit: int | None, size: int) -> list[str]:
-    """The first of `todo`, as many as are measured together: of so many candidates, and of the bytes that may be, but one at least."""
+def _portion(todo: Sequence[str], launches: Mapping[str, Alike], limit: int | None, size: int, most: float) -> list[str]:
+    """The first of `todo`, as many as are measured together: of so many candidates, and of so many bytes at most, but one at least."""
     portion: list[str] = []
     candidates, nbytes = 0, 0
     for key in todo:
         kernels = launches[key].launch.candidates[:limit]
         candidates, nbytes = candidates + len(kernels), nbytes + sum(k.nbytes for k in kernels)
-        if portion and (candidates > size or nbytes > PORTION_BYTES):
+        if portion and (candidates > size or nbytes > most):
             break
         portion.append(key)
     return portion

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -203,8 +204,9 @@ def test_time_is_kept(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
 
     monkeypatch.setattr(survey, "measure", slow)
     told: list[float] = []
-    found = [key for part in survey.survey(lowered(every_kind()[0], CPU), CPU, None, launches, 4, seconds,  # type: ignore[arg-type]
-                                           lambda done, what: told.append(done)) for key in part]
+    device: Any = SimpleNamespace(max_mem_alloc_size=1 << 30)
+    parts = survey.survey(lowered(every_kind()[0], CPU), CPU, device, launches, 4, seconds, lambda done, what: told.append(done))
+    found = [key for part in parts for key in part]
     assert now[0] <= max(seconds, survey.PORTION // 4)
     assert told == sorted(told) and told[-1] <= 1
     if seconds < candidates:
@@ -319,14 +321,12 @@ def test_another_compiler_measures_again(device: cl.Device, tmp_path: Path, monk
     assert all(step.choice == 0 for step in launches(chosen))
 
 
-def test_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_portions() -> None:
     """Together are measured so many candidates, and of so many bytes, but one launch at least."""
     found = distinct(lowered(every_kind()[0], CPU))
     keys = list(found)
-    assert survey._portion(keys, found, 2, 4) == keys[:2]
-    assert survey._portion(keys, found, None, 1) == keys[:1]
-    monkeypatch.setattr(survey, "PORTION_BYTES", 1)
-    assert survey._portion(keys, found, 2, 4) == keys[:1]
+    assert survey._portion(keys, found, 2, 4, 1e9) == keys[:2]
+    assert survey._portion(keys, found, None, 1, 1e9) == survey._portion(keys, found, 2, 4, 1.0) == keys[:1]
 
 
 # -- the file
