@@ -43,17 +43,19 @@ def _ranks(numbers: Sequence[float]) -> np.ndarray:
     return ((ends - counts + ends - 1) / 2)[inverse]
 
 
-def measured(path: Path, device: Any, seconds: float, console: Console) -> list[Record]:
-    """Each distinct launch of a model, with the predicted and the measured microseconds of all its candidates, in the model's order."""
+def measured(path: Path, device: Any, seconds: float, console: Console) -> tuple[list[Record], int]:
+    """The distinct launches of a model that could be measured in time, each with the predicted and the measured microseconds of all its
+    candidates, the first guess first; and how many there are."""
     target = targets.of_present(device)
     schedule = lower(passes.run(frontend.load(path), target), target)
     file = path.with_suffix(".tuning.json")
     with console.status(path.stem) as status:
         watch = Tuning(device, "full", file, seconds, watch=lambda done, what: status.update(f"{path.stem}: {100 * done:.0f} %, {what}"))
         tune.tune(schedule, target, watch)
-    entries = tuning_database.read(file)[tuning_database.device_key(device)]
+    entries = tuning_database.read(file).get(tuning_database.device_key(device), {})
     found = []
-    for key, each in launches.distinct(schedule).items():
+    every = launches.distinct(schedule)
+    for key, each in every.items():
         if key not in entries:
             continue
         rows = []
@@ -62,14 +64,19 @@ def measured(path: Path, device: Any, seconds: float, console: Console) -> list[
             if time is not None:
                 rows.append({"name": kernel.variant(), "template": kernel.template, "cost": round(kernel.cost, 2), "microseconds": time})
         found.append({"launch": entries[key].what, "count": len(each.numbers), "candidates": rows})
-    return found
+    return found, len(every)
 
 
-def of_network(launches: Sequence[Record]) -> Record:
-    """What is said of a network: how well launches are ranked, what the first guess loses, and what a few guesses would lose."""
+def of_network(launches: Sequence[Record], distinct: int) -> Record:
+    """What is said of a network: how well launches are ranked, what the first guess loses, and what a few guesses would lose.
+
+    Args:
+        launches: those that were measured, of so many `distinct` ones.
+    """
     candidates = [c for launch in launches for c in launch["candidates"]]
     return {
         "launches": len(launches),
+        "distinct": distinct,
         "candidates": len(candidates),
         "within": _within([launch["candidates"] for launch in launches]),
         "loss": {str(k): _loss(launches, k) for k in GUESSES},
@@ -112,7 +119,7 @@ def markdown(kept: Mapping[str, Any]) -> str:
     rows = []
     for name, found in kept["networks"].items():
         losses = [f"{100 * loss:.1f} %" for loss in found["loss"].values()]
-        rows.append([name, str(found["launches"]), str(found["candidates"]), _shown(found["within"]), *losses])
+        rows.append([name, f"{found['launches']} of {found['distinct']}", str(found["candidates"]), _shown(found["within"]), *losses])
     lines = [
         "How well the cost model ranks the candidates of a launch: Spearman's correlation of predicted and measured times, the mean of all",
         "distinct launches; and how much longer all launches together take with the best of the first guesses than with the best of all.",
@@ -167,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             for name in names:
                 path = Path(folder, f"{name}.tflite")
                 path.write_bytes(to_tflite(NETWORKS[name]()))
-                kept["networks"][name] = of_network(measured(path, device, chosen.seconds, console))
+                kept["networks"][name] = of_network(*measured(path, device, chosen.seconds, console))
                 write(out, ".json", json.dumps(kept, indent=1) + "\n")
                 write(out, ".md", markdown(kept))
     except PlanishError as error:

@@ -176,13 +176,13 @@ def test_ranking(tmp_path: Path) -> None:
         rows = [{"name": "a", "template": "ab"[k % 2], "cost": k + 1.0, "microseconds": t} for k, t in enumerate(times)]
         return {"launch": "Conv2D", "count": count, "candidates": rows}
 
-    found = ranking.of_network([launch(3, 11, 10, 12), launch(1, 20, 21), launch(2, 5, 6, 7)])
+    found = ranking.of_network([launch(3, 11, 10, 12), launch(1, 20, 21), launch(2, 5, 6, 7)], 4)
     assert found["launches"] == 3 and found["candidates"] == 8 and found["within"] == pytest.approx(0.75)
     assert found["loss"] == {"1": pytest.approx(3 / 60), "2": 0, "4": 0, "8": 0, "16": 0}
     assert {name: (row["launches"], row["candidates"], row["within"]) for name, row in found["templates"].items()} == {
         "a": (3, 5, None), "b": (3, 3, None)}  # fmt: skip
     text = ranking.markdown({"device": "a device", "networks": {"net": found}})
-    assert "| net | 3 | 8 | 0.75 | 5.0 % | 0.0 % |" in text and "| net | `a` | 3 | 5 | – | " in text
+    assert "| net | 3 of 4 | 8 | 0.75 | 5.0 % | 0.0 % |" in text and "| net | `a` | 3 | 5 | – | " in text
     with pytest.raises(SystemExit):
         ranking.main(["--networks", "nothing"])
     assert ranking.main(["--device", "no such device", "--out", str(tmp_path / "r")]) == 1
