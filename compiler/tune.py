@@ -22,6 +22,8 @@ EFFORTS = {"fast": 8, "full": None}
 """How many candidates of a launch are measured, the best guesses first; None for all."""
 SECONDS = {"fast": 60.0, "full": 600.0}
 """How long measuring may take."""
+ENOUGH = 6
+"""Samples of what was chosen: fewer, where the time was up, are a first impression; it is taken, and the next `--tune` measures again."""
 FILE = "tuning.json"
 """The database in the user's cache folder."""
 
@@ -107,7 +109,7 @@ def tune(schedule: Schedule, target: Target, tuning: Tuning) -> tuple[Schedule, 
     schedule = _by_entries(schedule, launches, entries)
     if tuning.effort:
         limit = EFFORTS[tuning.effort]
-        missing = {key: each for key, each in launches.items() if not _covers(entries.get(key), each.names[:limit])}
+        missing = {key: each for key, each in launches.items() if not _settles(entries.get(key), each.names[:limit])}
         seconds = tuning.seconds or SECONDS[tuning.effort]
         for measured in survey(schedule, target, tuning.device, missing, limit, seconds, tuning.watch):
             entries |= measured
@@ -139,8 +141,9 @@ def _held(file: Path | None, tuning: Tuning, tuned: Tuned) -> dict[str, dict[str
         return {}
 
 
-def _covers(entry: Entry | None, names: Sequence[str]) -> bool:
-    return entry is not None and entry.microseconds.keys() >= set(names)
+def _settles(entry: Entry | None, names: Sequence[str]) -> bool:
+    """Whether an entry says enough of some candidates not to measure them again."""
+    return entry is not None and entry.microseconds.keys() >= set(names) and entry.samples >= ENOUGH
 
 
 def _by_entries(schedule: Schedule, launches: Mapping[str, Alike], entries: Mapping[str, Entry]) -> Schedule:

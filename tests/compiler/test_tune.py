@@ -87,11 +87,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def by_rank(best: Callable[[int], int]) -> Callable[..., dict[int, Samples]]:
+def by_rank(best: Callable[[int], int], samples: int = 8) -> Callable[..., dict[int, Samples]]:
     """A measurement that finds, of each launch, the candidate that `best` names of so many the fastest."""
 
     def measured(schedule: Schedule, target: Target, device: object, tries: Any, *rest: Any) -> dict[int, Samples]:
-        return {n: Samples({c: [1.0 if c == best(len(choices)) else 2.0 + c] * 4 for c in choices}) for n, choices in tries.items()}
+        return {n: Samples({c: [1.0 if c == best(len(choices)) else 2.0 + c] * samples for c in choices}) for n, choices in tries.items()}
 
     return measured
 
@@ -278,6 +278,17 @@ def test_what_was_measured_by_halves_is_measured_whole(device: cl.Device, tmp_pa
         chosen, tuned = tune.tune(schedule, target, Tuning(device, effort, file))
         assert tuned.measured == measured and tuned.found == 1 - measured
         assert [step.choice for step in launches(chosen) if len(step.candidates) > 1] == [choice]
+
+
+@pytest.mark.device
+def test_a_first_impression_is_taken_and_measured_again(device: cl.Device, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    target, file = of_present(device), tmp_path / "tuning.json"
+    schedule = lowered(small(), target)
+    for samples, measured in ((3, 1), (9, 1), (9, 0)):
+        monkeypatch.setattr(survey, "measure", by_rank(lambda n: 1, samples))
+        assert tune.tune(schedule, target, Tuning(device, "full", file))[1].measured == measured
+        chosen, tuned = tune.tune(schedule, target, Tuning(device, None, file))
+        assert tuned.found == 1 and [step.choice for step in launches(chosen) if len(step.candidates) > 1] == [1]
 
 
 @pytest.mark.device
