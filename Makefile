@@ -6,7 +6,7 @@ ARGS ?=
 bin := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env cpu demo test test-device conformance golden lint bench bench-growth clean
+.PHONY: help env cpu demo test test-device conformance golden lint bench bench-growth bench-ranking clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -43,6 +43,9 @@ bench: $(VENV)/bench.stamp ## compare with other runtimes on nine networks, whic
 
 bench-growth: $(VENV)/bench.stamp ## measure how the time of MobileNet v2 grows with batch and size
 	$(bin)/python -m benchmarks --growth mobilenet_v2 --out growth $(ARGS)
+
+bench-ranking: $(VENV)/base.stamp ## measure how well the cost model ranks kernels, without the other runtimes
+	$(bin)/python -m benchmarks.ranking $(ARGS)
 
 clean: ## remove everything that is generated, the virtual environment included
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

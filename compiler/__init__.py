@@ -8,5 +8,6 @@
 from .driver import Report, compile_model
 from .errors import CompileError
 from .targets import Target
+from .tune import Tuning
 
-__all__ = ["CompileError", "Report", "Target", "compile_model"]
+__all__ = ["CompileError", "Report", "Target", "Tuning", "compile_model"]

@@ -10,19 +10,23 @@ from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import numpy as np
 from rich.console import Console
+from rich.progress_bar import ProgressBar
+from rich.table import Table
 from rich.text import Text
 
+from planish.runtime import cache, devices
 from planish.runtime.bench import add_bench_arguments, add_devices_arguments, bench_plan, list_devices
 from planish.runtime.cli import Parser, add_run_arguments, guarded, run_plan
 from planish.runtime.errors import one_line
 from planish.runtime.plan import check_free
 
-from . import driver, operators, passes, pictures, report, targets
+from . import driver, operators, passes, pictures, report, targets, tune, tuning_database
 from .errors import OptionError
+from .tune import Tuning
 
 T = TypeVar("T")
 ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -64,6 +68,14 @@ def _parser() -> Parser:
     compiler.add_argument("--batch", type=int, metavar="N", help="extent of the first dimension of every input that leaves it open")
     compiler.add_argument("--input-value", action="append", default=[], type=_value, metavar="NAME=1,2|FILE",
                           help="make an input a constant, as one that decides shapes has to be: numbers or an .npy file; repeatable")
+    compiler.add_argument("--tune", choices=tune.EFFORTS, metavar="EFFORT",
+                          help="measure kernels on the device and take the fastest: fast, those that should be the best; full, all; "
+                          "what is measured is kept, and not measured again")
+    compiler.add_argument("--tuning", type=Path, metavar="FILE",
+                          help="the file of measurements; without --tune, it is used and nothing is measured (default, of --tune: "
+                          "in the user's cache folder)")
+    compiler.add_argument("--tune-seconds", type=float, metavar="S",
+                          help=f"how long --tune may measure (default: {', '.join(f'{s:g} for {e}' for e, s in tune.SECONDS.items())})")
     compiler.add_argument("--no-host", action="store_true", help="refuse what would run on the host instead of the device")
     compiler.add_argument("--no-winograd", action="store_true",
                           help="compute every convolution as its definition does: slower, with less rounding")
@@ -89,6 +101,12 @@ def _parser() -> Parser:
     lister.set_defaults(call=list_devices)
     add_devices_arguments(lister)
 
+    keeper = commands.add_parser("tuning", help="show or merge files of measurements",
+                                 description="Shows what files of measurements hold, or merges them.")
+    keeper.set_defaults(call=_tuning)
+    keeper.add_argument("files", type=Path, nargs="*", metavar="FILE", help="as --tuning of planish compile (default: that of --tune)")
+    keeper.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all of them as one; it may be one of them")
+
     accepted = commands.add_parser("ops", help="list the operators that models may have",
                                    description="Lists the operators of both formats that are accepted: their versions, and whether they "
                                    "run in kernels, on the host, or as the operators by which the standard defines them.")
@@ -109,9 +127,10 @@ def _compile(options: argparse.Namespace) -> None:
         check_free(output, force=options.force)
     target = replace(targets.resolve(options.target, options.device), winograd=not options.no_winograd)
     with _progress(model.name) as progress:
-        plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes, input_values=values,
-                                            dims=dims, batch=options.batch, host=not options.no_host, dump_ir=options.dump_ir,
-                                            stop_after=options.stop_after, progress=progress)
+        tuning = _tuning_of(options, progress)
+        plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes,
+                                            input_values=values, dims=dims, batch=options.batch, host=not options.no_host, tuning=tuning,
+                                            dump_ir=options.dump_ir, stop_after=options.stop_after, progress=progress)
         if plan and writes:
             progress("write")
             plan.write(output, force=options.force)
@@ -125,15 +144,61 @@ def _compile(options: argparse.Namespace) -> None:
     report.summary(console, result, plan, output if writes else None, target)
 
 
+class Shown(Protocol):
+    """Shows how far a compilation is."""
+
+    def __call__(self, stage: str, done: float | None = None, what: str = "") -> None:
+        """Args:
+        done: share of the stage's work; what: goes on in it.
+        """
+
+
 @contextmanager
-def _progress(name: str) -> Iterator[driver.Progress]:
-    """A spinner with the stage at hand, on a terminal; nothing elsewhere."""
+def _progress(name: str) -> Iterator[Shown]:
+    """A spinner with the stage at hand, and a bar where its share is known, on a terminal; nothing elsewhere."""
     if not ERRORS.is_terminal:
-        yield lambda stage: None
+        yield lambda stage, done=None, what="": None
         return
     shown = one_line(name)
     with ERRORS.status(Text(shown)) as status:
-        yield lambda stage: status.update(Text(f"{shown}: {stage}"))
+
+        def show(stage: str, done: float | None = None, what: str = "") -> None:
+            line = Text(f"{shown}: {stage}")
+            if done is None:
+                status.update(line)
+                return
+            grid = Table.grid(padding=(0, 1))
+            grid.add_row(line, ProgressBar(completed=100 * done, width=30), Text(what))
+            status.update(grid)
+
+        yield show
+
+
+def _tuning_of(options: argparse.Namespace, progress: Shown) -> Tuning | None:
+    """How to tune; None where nothing of it is asked for."""
+    if not options.tune and options.tune_seconds is not None:
+        raise OptionError("--tune-seconds is for --tune: add --tune fast or --tune full, or leave it out")
+    if not options.tune and not options.tuning:
+        return None
+    if options.target != "auto":
+        asked = f"--tune {options.tune} measures on" if options.tune else "--tuning looks up"
+        raise OptionError(f"{asked} a device, and --target {options.target} looks at none: leave it out; --device chooses one")
+    return Tuning(devices.find(options.device), options.tune, options.tuning, options.tune_seconds,
+                  watch=lambda done, what: progress("tune", done, what))
+
+
+def _tuning(options: argparse.Namespace) -> None:
+    """Shows or merges databases."""
+    folder = cache.folder()
+    files = options.files or ([folder / tune.FILE] if folder else [])
+    for file in files:
+        if not file.exists():
+            raise OptionError(f"no tuning database {file}; planish compile --tune fast measures one")
+    merged = tuning_database.merged(*map(tuning_database.read, files))
+    if options.output:
+        tuning_database.write(options.output, merged)
+    for device, entries in sorted(merged.items()):
+        print(f"{len(entries):>5} launches  {device}")
 
 
 def _shape(text: str) -> tuple[str, tuple[int, ...]]:

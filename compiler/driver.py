@@ -14,7 +14,7 @@ import numpy as np
 from planish.runtime import plan as plan_format
 from planish.runtime.plan import Plan
 
-from . import frontend, memory, passes, targets, text
+from . import frontend, memory, passes, targets, text, tune
 from .emit import emit
 from .errors import OptionError, UnsupportedError
 from .frontend.inputs import MOST_ELEMENTS, InputOptions, Shape
@@ -23,6 +23,7 @@ from .lower import Launch, LoopStep, Schedule, lower
 from .passes import Pass
 from .passes.rewrite import Event, describe
 from .targets import Target
+from .tune import Tuned, Tuning
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it begins."""
@@ -39,6 +40,7 @@ class Report:
         sources: the names, in the file, of the nodes of the graph as imported.
         launches, kernels: in the plan; host: its steps on the host.
         weights, arena: bytes; arena_bound: bytes below which no arena can be.
+        tuned: what came of tuning; None where that was not asked for.
         events: (pass, what a rule of it did or declined), in order.
         seconds: by stage, in order.
     """
@@ -52,6 +54,7 @@ class Report:
     weights: int = 0
     arena: int = 0
     arena_bound: int = 0
+    tuned: Tuned | None = None
     events: list[tuple[str, Event]] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -63,8 +66,9 @@ class Report:
 
 def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32",
                   input_shapes: Mapping[str, Shape] | None = None, input_values: Mapping[str, np.ndarray] | None = None,
-                  dims: Mapping[str, int] | None = None, batch: int | None = None, host: bool = True, dump_ir: Path | None = None,
-                  stop_after: str | None = None, progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
+                  dims: Mapping[str, int] | None = None, batch: int | None = None, host: bool = True, tuning: Tuning | None = None,
+                  dump_ir: Path | None = None, stop_after: str | None = None,
+                  progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
     """Compiles a model file.
 
     Args:
@@ -73,6 +77,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         input_shapes, input_values, dims, batch: what is given of the model's inputs, as of `InputOptions`; needed where it leaves
             dimensions open, and where inputs decide shapes.
         host: whether nodes without kernels may run on the host, in numpy.
+        tuning: chooses kernels by measurements on a device, which is the target, if that is given by name; None: by the cost model alone.
         dump_ir: a folder for the graph's text after every stage.
         stop_after: "import" or a pass; the plan is None then.
         progress: called with the name of each stage as it begins.
@@ -85,8 +90,10 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         raise OptionError(f"no precision '{precision}'; one of {', '.join(PRECISIONS)}")
     if stop_after not in (None, "import", *passes.NAMES):
         raise OptionError(f"no pass '{stop_after}' to stop after; one of import, {', '.join(passes.NAMES)}")
+    if tuning and isinstance(target, str) and target != "auto":
+        raise OptionError(f"target '{target}': tuning is for that of its device; 'auto' would be accepted")
     if isinstance(target, str):
-        target = targets.resolve(target, None)
+        target = targets.of_present(tuning.device) if tuning else targets.resolve(target, None)
     report = Report()
     clock = _Clock(report, progress)
 
@@ -118,6 +125,10 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     if not host:
         _check_host(str(path), schedule)
     _check_extents(str(path), schedule)
+    if tuning:
+        clock.start("tune")
+        schedule, report.tuned = tune.tune(schedule, target, tuning)
+        report.events += [("tune", event) for event in _chosen(report.tuned)]
     clock.start("place")
     arena = memory.assign(schedule, target.alignment)
     clock.start("render")
@@ -178,6 +189,18 @@ def _check_host(path: str, schedule: Schedule) -> None:
         raise UnsupportedError(path, [(node, op, f"{text}; without --no-host it would be accepted") for node, op, text in refused])
 
 
+def _chosen(tuned: Tuned) -> list[Event]:
+    """The launches for which measurements choose another kernel than the cost model, and those that were not measured."""
+    events = []
+    for c in tuned.choices:
+        if c.chosen != c.guess:
+            node = c.launch.site.node
+            told = f"{c.chosen}, {c.microseconds:.1f} us; the cost model's {c.guess} takes {c.guessed:.1f}"
+            events.append(Event("choose", node.name, describe(node.op), True, told))
+    return [*events, *(Event("choose", launch.site.node.name, describe(launch.site.op), False, "not measured on this device")
+                       for launch in tuned.unknown)]
+
+
 class _Clock:
     def __init__(self, report: Report, progress: Progress):
         self.report, self.progress = report, progress
@@ -204,4 +227,4 @@ def _dump(folder: Path | None, number: int, name: str, graph: Graph) -> None:
         raise OptionError(f"cannot dump the graph to {folder}: {error.strerror or error}") from None
 
 
-__all__ = ["PRECISIONS", "Report", "compile_graph", "compile_model", "emit"]
+__all__ = ["PRECISIONS", "Report", "Tuning", "compile_graph", "compile_model", "emit"]

@@ -65,8 +65,9 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
             sizes[root] = max(sizes.get(root, 0), -(-nbytes // alignment) * alignment)
         name = step.site.node.name
         if isinstance(step, Launch) and step.kernel.scratch:
-            first[name] = last[name] = time
-            sizes[name] = -(-step.kernel.scratch // alignment) * alignment
+            first.setdefault(name, time)
+            last[name] = time
+            sizes[name] = max(sizes.get(name, 0), -(-step.kernel.scratch // alignment) * alignment)
         if isinstance(step, LoopStep):
             bodies[name] = _assign(step.body, alignment, step.body.graph.inputs)
             first[name] = last[name] = time

@@ -16,6 +16,7 @@ from planish.runtime.plan import HostStep, Launch, Loop, Plan, Step
 from .driver import Report
 from .passes import fold, prune
 from .targets import Target
+from .tune import Tuned
 
 DEEDS = {"fold": "folded", "prune": "pruned", "transpose": "transposed", "simplify": "simplified", "weights": "into weights",
          "fuse": "fused", "layout": "placed"}  # fmt: skip
@@ -34,6 +35,8 @@ def summary(console: Console, report: Report, plan: Plan | None, output: Path | 
     total = sum(report.seconds.values())
     rows = [("nodes", f"{report.nodes} -> {report.nodes_after}")]
     rows += [(deed, ", ".join(f"{count} {op}" for op, count in ops.most_common())) for deed, ops in _fired(report).items()]
+    if report.tuned:
+        rows.append(("tuned", _tuned(report.tuned)))
     if plan is None:
         rows.append(("stopped", f"after {report.stage}, {total:.2f} s; no plan written"))
     else:
@@ -136,9 +139,22 @@ def _fired(report: Report) -> dict[str, Counter[str]]:
     """Deed -> how many nodes of each op, in the order of the passes."""
     counts: dict[str, Counter[str]] = {deed: Counter() for deed in DEEDS.values()}
     for name, event in report.events:
-        if event.fired:
+        if event.fired and name != "tune":
             counts.setdefault(ANYWHERE.get(event.rule) or DEEDS.get(name, name), Counter())[_plain(event.op)] += 1
     return {deed: ops for deed, ops in counts.items() if ops}
+
+
+def _tuned(tuned: Tuned) -> str:
+    """How many launches were measured, now or before, and what they gain."""
+    parts = [f"{count} distinct launches {what}" for count, what in ((tuned.measured, "measured"), (tuned.found, "looked up")) if count]
+    if tuned.choices:
+        changed = sum(c.chosen != c.guess for c in tuned.choices)
+        saved = sum(c.guessed - c.microseconds for c in tuned.choices)
+        parts.append(f"{changed} of {len(tuned.choices)} launches changed, {saved:.0f} us or {100 * tuned.gain:.1f} % of them less")
+    if tuned.unknown:
+        why = ", for the time was up: compile again to go on" if tuned.measured else ""
+        parts.append(f"{len(tuned.unknown)} launches not measured{why}")
+    return "; ".join([*parts, *([tuned.note] if tuned.note else [])]) or "nothing to choose"
 
 
 def _plain(op: str) -> str:

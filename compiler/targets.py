@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from .errors import OptionError
+
+if TYPE_CHECKING:
+    import pyopencl as cl
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,6 @@ def resolve(name: str, device: str | None) -> Target:
         if device:
             raise OptionError(f"--device {device} is for --target auto; --target {name} looks at no device: leave out one of them")
         return named(name)
-    import pyopencl as cl
-
     from planish.runtime import devices
     from planish.runtime.errors import DeviceError
 
@@ -97,6 +99,13 @@ def resolve(name: str, device: str | None) -> Target:
         found = devices.find(device)
     except DeviceError as error:
         raise DeviceError(f"{error}; to compile for a device that is not here, name a --target: {', '.join(NAMES[1:])}") from None
-    return of_device(vendor=f"{found.vendor} {found.platform.name}", is_cpu=bool(found.type & cl.device_type.CPU),
-                     units=found.max_compute_units, width=found.native_vector_width_float or found.preferred_vector_width_float,
-                     alignment=found.mem_base_addr_align // 8)
+    return of_present(found)
+
+
+def of_present(device: cl.Device) -> Target:
+    """The target that fits a device of this machine."""
+    import pyopencl as cl
+
+    return of_device(vendor=f"{device.vendor} {device.platform.name}", is_cpu=bool(device.type & cl.device_type.CPU),
+                     units=device.max_compute_units, width=device.native_vector_width_float or device.preferred_vector_width_float,
+                     alignment=device.mem_base_addr_align // 8)

@@ -14,7 +14,7 @@ import pyopencl as cl
 from . import cache, pages
 from .errors import DeviceError, PlanError
 from .host_call import HostCall
-from .plan import Argument, HostStep, Launch, Loop, Plan, Step
+from .plan import Argument, HostStep, Kernel, Launch, Loop, Plan, Step
 from .ports import Port, port
 from .steps import LoopCall, Ready
 
@@ -84,7 +84,7 @@ class Binder:
             raise DeviceError(f"{self._device.name.strip()} has no double precision (cl_khr_fp64), which the plan's float64 values need")
         self._parts: dict[Argument, cl.Buffer] = {}
         with ThreadPoolExecutor() as pool:
-            self._programs = list(pool.map(lambda k: cache.build(queue.context, self._device, k.name, k.source), plan.kernels))
+            self._programs = list(pool.map(self._build, plan.kernels))
 
     def ready(self, steps: Sequence[Step]) -> list[Ready]:
         """Steps that run in the queue.
@@ -94,6 +94,9 @@ class Binder:
             PlanError: a launch does not fit its kernel.
         """
         return [self._ready(step) for step in steps]
+
+    def _build(self, kernel: Kernel) -> cl.Program:
+        return cache.build(self._queue.context, self._device, kernel.name, kernel.source)
 
     def _ready(self, step: Step) -> Ready:
         match step:

@@ -12,11 +12,11 @@ import re
 import sys
 import tempfile
 import warnings
-from functools import lru_cache
 from pathlib import Path
 
 import pyopencl as cl
 
+from .devices import identity
 from .errors import DeviceError
 
 warnings.filterwarnings("ignore", category=cl.CompilerWarning)  # some drivers talk on success
@@ -101,24 +101,7 @@ def _log(error: cl.Error) -> str:
 
 
 def _key(device: cl.Device, source: str) -> str:
-    return hashlib.sha256("\0".join((*_identity(device), source)).encode()).hexdigest()
-
-
-@lru_cache
-def _identity(device: cl.Device) -> tuple[str, ...]:
-    """What decides whether a binary runs on a device. Virtual CPUs of one name differ in their instruction sets."""
-    platform = device.platform
-    names = (platform.name, platform.version, device.vendor, device.name, device.version, device.driver_version)
-    return (*names, _processor()) if device.type & cl.device_type.CPU else names
-
-
-def _processor() -> str:
-    """The instruction sets of the CPU, where Linux tells them."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return ""
-    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
+    return hashlib.sha256("\0".join((*identity(device), source)).encode()).hexdigest()
 
 
 def _read(path: Path) -> bytes | None:

@@ -174,15 +174,8 @@ def feeds(session: Session, given: Sequence[str], read: Reader) -> tuple[dict[st
             raise InputError(f"input '{name}': no such file: {file}")
         files[name] = Path(file)
     rng = np.random.default_rng(0)
-    arrays = {name: read(files[name], t) if name in files else _noise(rng, t) for name, t in tensors.items()}
+    arrays = {name: read(files[name], t) if name in files else t.noise(rng) for name, t in tensors.items()}
     return arrays, [name for name in tensors if name not in files]
-
-
-def _noise(rng: np.random.Generator, tensor: Tensor) -> np.ndarray:
-    dtype = np.dtype(tensor.dtype)
-    if dtype.kind == "f":
-        return rng.random(tensor.shape).astype(dtype)
-    return rng.integers(0, 2, tensor.shape).astype(dtype)
 
 
 def _write(folder: Path, outputs: dict[str, np.ndarray], write: Writer) -> None:

@@ -6,6 +6,8 @@ import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
 from typing import TypeAlias
 
 import pyopencl as cl
@@ -78,6 +80,14 @@ def numbered() -> dict[str, cl.Device]:
     return present
 
 
+@lru_cache
+def identity(device: cl.Device) -> tuple[str, ...]:
+    """What decides whether a binary runs on a device, and how fast. Virtual CPUs of one name differ in their instruction sets."""
+    platform = device.platform
+    names = (platform.name, platform.version, device.vendor, device.name, device.version, device.driver_version)
+    return (*names, _processor()) if device.type & cl.device_type.CPU else names
+
+
 def listing() -> str:
     """A line for each device, the best first, headed by the index that `find` takes.
 
@@ -98,6 +108,15 @@ def refusals(device: cl.Device) -> Iterator[None]:
         yield
     except cl.Error as error:
         raise DeviceError(f"{device.name.strip()} cannot run the plan: {error}") from None
+
+
+def _processor() -> str:
+    """The instruction sets of the CPU, where Linux tells them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line for line in lines if line.startswith(("flags", "Features"))), "")
 
 
 def _none_fits(wanted: str, present: dict[str, cl.Device]) -> str:

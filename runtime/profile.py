@@ -9,8 +9,8 @@ from time import perf_counter
 import numpy as np
 import pyopencl as cl
 
-from .host_call import HostCall, Kept
-from .steps import LoopCall, Ready
+from .host_call import Kept
+from .steps import Call, Ready
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def measure(queue: cl.CommandQueue, launches: Sequence[Ready], repeat: int) -> l
     return [float(t) for t in times.min(axis=0)]
 
 
-def _host(queue: cl.CommandQueue, call: HostCall | LoopCall, kept: Kept) -> float:
+def _host(queue: cl.CommandQueue, call: Call, kept: Kept) -> float:
     """Microseconds of what the host does, in the queue of the session."""
     queue.finish()
     start = perf_counter()

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 ITEMSIZE = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
             "float16": 2, "float32": 4, "float64": 8}  # fmt: skip
 """The element types of inputs and outputs, by numpy's names, and their bytes."""
@@ -31,6 +33,11 @@ class Tensor:
     def nbytes(self) -> int:
         """Of its buffer."""
         return 0 if self.open else math.prod(self.shape) * ITEMSIZE[self.dtype]
+
+    def noise(self, rng: np.random.Generator) -> np.ndarray:
+        """An array that stands in for an input: floats from 0 to 1, integers 0 or 1."""
+        dtype = np.dtype(self.dtype)
+        return rng.random(self.shape).astype(dtype) if dtype.kind == "f" else rng.integers(0, 2, self.shape).astype(dtype)
 
     def __str__(self) -> str:
         return f"{self.name} {self.dtype}{list(self.shape)}"

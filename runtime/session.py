@@ -6,6 +6,7 @@ import threading
 from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 import numpy as np
 import pyopencl as cl
@@ -48,6 +49,9 @@ class Session:
         queue: the `pyopencl.CommandQueue`, in order, in which it runs; buffers given to a run are of its context.
     """
 
+    _timed: ClassVar[bool] = False
+    """Whether its queue notes when each launch begins and ends."""
+
     def __init__(self, plan: Plan, device: cl.Device):
         """Builds the plan's kernels, or loads their binaries, and allocates its buffers.
 
@@ -61,12 +65,15 @@ class Session:
         self._lock = threading.Lock()
         self._behind = False
         with refusals(device):
-            self.queue = cl.CommandQueue(_context(device))
+            self.queue = _queue(_context(device), timed=self._timed)
             self._memory: Memory | None = allocate(self.queue.context, device, plan)
-            self._binder: Binder | None = Binder(self.queue, plan, self._memory.buffers)
+            self._binder: Binder | None = self._bind(plan, self._memory)
             self._ready = self._binder.ready(plan.launches)
             self._sequel = Sequel(self.queue, self._ready)
             self._restore()
+
+    def _bind(self, plan: Plan, memory: Memory) -> Binder:
+        return Binder(self.queue, plan, memory.buffers)
 
     def run(self, inputs: Inputs, outputs: Outputs | None = None) -> dict[str, np.ndarray]:
         """Computes the outputs, from the inputs and from what the run before left in the model's states.
@@ -165,7 +172,7 @@ class Session:
             memory = self._open()
             sources, _ = self._checked(memory, inputs, None)
             self._rest()
-            queue = cl.CommandQueue(self.queue.context, properties=cl.command_queue_properties.PROFILING_ENABLE)
+            queue = _queue(self.queue.context, timed=True)
             events = [event for port, source in zip(memory.inputs, sources) for event in port.enqueue_in(queue, source)]
             times = profile.measure(queue, self._ready, repeat)
             del events
@@ -235,3 +242,8 @@ class Session:
 def _context(device: cl.Device) -> cl.Context:
     """One context a device, shared by all sessions of the process."""
     return cl.Context([device])
+
+
+def _queue(context: cl.Context, *, timed: bool) -> cl.CommandQueue:
+    """A queue, in order."""
+    return cl.CommandQueue(context, properties=cl.command_queue_properties.PROFILING_ENABLE) if timed else cl.CommandQueue(context)

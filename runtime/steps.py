@@ -10,10 +10,12 @@ import numpy as np
 import pyopencl as cl
 
 from .command_buffer import Bound, Recording, offered
-from .host_call import HostCall, Kept
+from .host_call import Kept
 from .plan import Argument, Loop
 
-Ready: TypeAlias = "Bound | HostCall | LoopCall"
+Call: TypeAlias = Callable[[Kept], None]
+"""What the host does, or drives, given the arrays that it keeps during a run."""
+Ready: TypeAlias = "Bound | Call"
 
 
 class Sequel:
@@ -21,7 +23,7 @@ class Sequel:
 
     def __init__(self, queue: cl.CommandQueue, steps: Sequence[Ready]):
         """Records launches that follow one another, where the device replays recordings."""
-        runs: list[tuple[list[Bound], HostCall | LoopCall | None]] = [([], None)]
+        runs: list[tuple[list[Bound], Call | None]] = [([], None)]
         for step in steps:
             bounds, _ = runs[-1]
             if isinstance(step, tuple):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import comparison, growth, plot, tables
+from benchmarks import comparison, growth, plot, ranking, tables
 from benchmarks.__main__ import main
 from benchmarks.engines import ENGINES, Facts, Job
 from benchmarks.layers import Builder
@@ -163,3 +163,26 @@ def test_command_line_refuses(argv: list[str], capsys: pytest.CaptureFixture[str
 
 def test_every_engine_says_what_it_is() -> None:
     assert all(engine.package and engine.load.__doc__ for engine in ENGINES.values())
+
+
+def test_ranking(tmp_path: Path) -> None:
+    """Correlations of ranks, and what the first guesses lose."""
+    assert ranking.correlation([1, 2, 3, 9], [10, 20, 25, 400]) == pytest.approx(1)
+    assert ranking.correlation([1, 2, 3], [3, 2, 1]) == pytest.approx(-1)
+    assert ranking.correlation([1, 2, 2, 3], [1, 3, 2, 4]) == pytest.approx(0.9486833)
+    assert ranking.correlation([1, 1, 1], [3, 2, 1]) == 0
+
+    def launch(count: int, *times: float) -> dict[str, Any]:
+        rows = [{"name": "a", "template": "ab"[k % 2], "cost": k + 1.0, "microseconds": t} for k, t in enumerate(times)]
+        return {"launch": "Conv2D", "count": count, "candidates": rows}
+
+    found = ranking.of_network([launch(3, 11, 10, 12), launch(1, 20, 21), launch(2, 5, 6, 7)], 4)
+    assert found["launches"] == 3 and found["candidates"] == 8 and found["within"] == pytest.approx(0.75)
+    assert found["loss"] == {"1": pytest.approx(3 / 60), "2": 0, "4": 0, "8": 0, "16": 0}
+    assert {name: (row["launches"], row["candidates"], row["within"]) for name, row in found["templates"].items()} == {
+        "a": (3, 5, None), "b": (3, 3, None)}  # fmt: skip
+    text = ranking.markdown({"device": "a device", "networks": {"net": found}})
+    assert "| net | 3 of 4 | 8 | 0.75 | 5.0 % | 0.0 % |" in text and "| net | `a` | 3 | 5 | – | " in text
+    with pytest.raises(SystemExit):
+        ranking.main(["--networks", "nothing"])
+    assert ranking.main(["--device", "no such device", "--out", str(tmp_path / "r")]) == 1

@@ -15,7 +15,7 @@ import numpy as np
 import pyopencl as cl
 import pytest
 
-from planish.runtime import Session, cache
+from planish.runtime import Session, cache, devices
 from planish.runtime.errors import DeviceError
 from tests.runtime.plans import ADD, SCALE, expected, linear
 
@@ -186,10 +186,10 @@ def test_keys_tell_sources_devices_and_drivers_apart() -> None:
 def test_keys_tell_the_instruction_sets_of_cpus_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     keys = set()
     for flags in ("flags: avx2", "flags: avx2 avx512f"):
-        monkeypatch.setattr(cache, "_processor", lambda flags=flags: flags)
-        cache._identity.cache_clear()
+        monkeypatch.setattr(devices, "_processor", lambda flags=flags: flags)
+        devices.identity.cache_clear()
         keys |= {cache._key(MadeUp(type=cl.device_type.CPU), SCALE), cache._key(MadeUp(), SCALE)}  # type: ignore[arg-type]
-    cache._identity.cache_clear()
+    devices.identity.cache_clear()
     assert len(keys) == 3
 
 
