@@ -17,7 +17,7 @@ from .ir import Step, TensorType
 from .kernel import Kernel, Pack, Read, Scratch, Site, View
 from .layout import Layout
 from .mapping import aligned, is_elementwise, merged, preserves_zero
-from .ops.elementwise import literal
+from .ops.elementwise import Elementwise, literal
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 Typed = tuple[str, np.dtype[Any]]
@@ -216,12 +216,11 @@ class _Body:
             dtypes.append(dtype)
         result = step.op.infer(*(TensorType((), d) for d in dtypes))[0].dtype
         ctype = compute_type(result, at.lanes)
-        near = ""
-        if self.site.target.kind == "cpu" and ctype.startswith("float"):
-            near = f"near_sigmoid{at.lanes if at.lanes > 1 else ''}"
-        text = step.op.expression(args, dtypes[0], ctype, near)  # type: ignore[attr-defined]
-        if near and near in text:
+        if isinstance(step.op, Elementwise) and step.op.row.near and self.site.target.kind == "cpu" and ctype.startswith("float"):
             self.near.add(at.lanes)
+            text = step.op.expression(args, dtypes[0], ctype, f"near_sigmoid{at.lanes if at.lanes > 1 else ''}")
+        else:
+            text = step.op.expression(args, dtypes[0], ctype)  # type: ignore[attr-defined]
         if result.kind in "iu" and result.itemsize < 4:
             text = f"convert_{ctype}(convert_{STORAGE[result.name]}{at.lanes if at.lanes > 1 else ''}({text}))"
         name = f"t{len(lines)}"

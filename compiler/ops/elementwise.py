@@ -329,7 +329,7 @@ class Cast(Op):
         with np.errstate(all="ignore"):
             return (arrays[0].astype(self.dtype),)
 
-    def expression(self, args: Sequence[str], dtype: np.dtype[Any], ctype: str, near: str = "") -> str:
+    def expression(self, args: Sequence[str], dtype: np.dtype[Any], ctype: str) -> str:
         if self.dtype == np.bool_:
             return f"convert_{ctype}(({args[0]} != 0) & 1)"
         return f"convert_{ctype}({args[0]})"

@@ -303,10 +303,10 @@ def test_padded_lanes_are_zero(op: Any, channels: int, others: tuple[np.ndarray,
     with Session(driver.emit(schedule, arena, CPU), find()) as session:
         session.run(feed)
         buffer = np.empty(arena.nbytes, np.uint8)
-        whole = session._open()["arena"][0]
-        copy = cl.Buffer(session._context, cl.mem_flags.READ_WRITE, whole.size)
-        cl.enqueue_copy(session._queue, copy, whole)
-        cl.enqueue_copy(session._queue, buffer, copy)
+        whole = session._open().buffers["arena"][0]
+        copy = cl.Buffer(session.queue.context, cl.mem_flags.READ_WRITE, whole.size)
+        cl.enqueue_copy(session.queue, copy, whole)
+        cl.enqueue_copy(session.queue, buffer, copy)
     lanes = buffer[arena.offsets["y"] :].view(type.dtype)[: layout.span(type.shape)]
     expected = evaluate(graph, feed)["y"]
     np.testing.assert_allclose(lanes, layout.pack(expected), rtol=1e-5)
