@@ -41,6 +41,9 @@ WORTH = 1.2
 BLOCK_BYTES = 2 << 20
 """Transformed inputs and products of a block of tiles, at most: more would not stay in a processor's cache."""
 
+SCRATCH_BYTES = 256 << 20
+"""What all work-groups of a launch may have for themselves."""
+
 NEAR_BYTES = 1 << 20
 """Weights of a work-item that its compute unit keeps close by, from one block of tiles to the next."""
 
@@ -103,7 +106,9 @@ def _tiled(site: Site, op: Conv2D, w: np.ndarray, m: int) -> Iterator[Kernel]:
         for px, ob in shapes[:2]:
             for block in sorted({min(times * px, ceil(count / px) * px) for times in (1, 2, 4)}):
                 if block == px or (m + 2) ** 2 * block * (site.input(0).shape[3] + o / split) * 4 <= BLOCK_BYTES:
-                    yield _Tiling(site, m, px, ob, block, split).kernel(op, w)
+                    kernel = _Tiling(site, m, px, ob, block, split).kernel(op, w)
+                    if kernel.scratch <= SCRATCH_BYTES:
+                        yield kernel
 
 
 @dataclass(frozen=True)
@@ -145,9 +150,8 @@ class _Tiling:
                       2 * n * oh * ow * o * 9 * c, nbytes, cost)
 
     def _run(self, blocks: int) -> int:
-        """Blocks of tiles that a work-group computes: on a CPU as many as leave each unit WORK_ITEMS work-groups."""
-        target = self.site.target
-        return ceil(blocks / max(target.units * WORK_ITEMS // self.split, 1)) if target.kind == "cpu" else 1
+        """Blocks of tiles that a work-group computes: as many as leave each unit WORK_ITEMS work-groups."""
+        return ceil(blocks / max(self.site.target.units * WORK_ITEMS // self.split, 1))
 
     def _cost(self, grid: tuple[int, ...], run: int, icb: int, ocb: int, groups: int, nbytes: int, weights: int) -> float:
         """Microseconds: the products, and the transforms in instructions per vector, at one a cycle, in which a unit could do four

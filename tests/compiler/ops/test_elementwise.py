@@ -356,7 +356,4 @@ def test_sigmoids_everywhere(target: Any) -> None:
     ends = [0.0, -0.0, 87.0, -87.0, 88.8, -88.8, 104.0, -104.0, 1e6, -1e6, np.inf, np.nan]
     x = np.concatenate([np.linspace(-100, 100, 4099), ends]).astype(np.float32)[None]
     assert check(Case(Elementwise("sigmoid"), [x], framed=False), targets=[target]) >= 1
-    assert check(Case(Elementwise("silu"), [x[:, :4100]], framed=False), targets=[target]) >= 1
-    small = x[:, :4099] / np.float32(100)
-    near = Case(Elementwise("sigmoid"), [small], framed=False)
-    assert check(near, targets=[target]) >= 1
+    assert check(Case(Elementwise("silu"), [x], framed=False), targets=[target]) >= 1

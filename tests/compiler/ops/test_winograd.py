@@ -14,7 +14,7 @@ from planish.compiler.kernel import Site
 from planish.compiler.lower import Launch, lower
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.elementwise import Elementwise
-from planish.compiler.ops.winograd import POINTS, matrices, pack_winograd, transformed
+from planish.compiler.ops.winograd import POINTS, SCRATCH_BYTES, matrices, pack_winograd, transformed
 from planish.compiler.passes.lay_out import lay_out
 from planish.compiler.targets import Target
 from tests.harness import CPU, CPU8, GPU, Case, check, floats, graph_of
@@ -109,6 +109,17 @@ def templates(case: Case, target: Target) -> set[str]:
     ((32, 5, 5, 32), Conv2D()), ((8, 3, 3, 32), Conv2D())])
 def test_only_what_it_is_for(w: tuple[int, ...], op: Conv2D) -> None:
     assert "conv_winograd" not in templates(Case(op, floats((1, 16, 16, 32), w), frozenset({1})), CPU)
+
+
+@pytest.mark.parametrize("target", [CPU, GPU], ids=lambda t: t.name)
+def test_memory_of_its_own_is_bounded(target: Target) -> None:
+    """However large the image, and however many images there are."""
+    x, w = np.zeros((4, 1024, 1024, 32), np.float32), floats((32, 3, 3, 32))[0]
+    graph, _ = graph_of(Case(SAME, [x, w], frozenset({1})))
+    lay_out(graph, target)
+    launches = [step for step in lower(graph, target).launches if isinstance(step, Launch)]
+    needs = [k.scratch for launch in launches for k in launch.candidates if k.template == "conv_winograd"]
+    assert needs and max(needs) <= SCRATCH_BYTES
 
 
 def test_it_can_be_forbidden() -> None:
