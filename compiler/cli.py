@@ -79,6 +79,8 @@ def _parser() -> Parser:
     compiler.add_argument("--no-host", action="store_true", help="refuse what would run on the host instead of the device")
     compiler.add_argument("--no-winograd", action="store_true",
                           help="compute every convolution as its definition does: slower, with less rounding")
+    compiler.add_argument("--no-megakernel", action="store_true",
+                          help="for a CPU: one kernel a launch, in place of one for all; slower, for drivers older than OpenCL 3.0")
     compiler.add_argument("--check", action="store_true", help="write no plan; say what would run where")
     compiler.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the graph after every pass")
     compiler.add_argument("--stop-after", choices=("import", *passes.NAMES), metavar="PASS",
@@ -125,7 +127,8 @@ def _compile(options: argparse.Namespace) -> None:
         if model.resolve().is_relative_to(output.resolve()):
             raise OptionError(f"{output} is the model, or holds it; choose another folder for the plan")
         check_free(output, force=options.force)
-    target = replace(targets.resolve(options.target, options.device), winograd=not options.no_winograd)
+    target = targets.resolve(options.target, options.device)
+    target = replace(target, winograd=not options.no_winograd, megakernel=target.megakernel and not options.no_megakernel)
     with _progress(model.name) as progress:
         tuning = _tuning_of(options, progress)
         plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes,

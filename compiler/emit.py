@@ -16,6 +16,7 @@ from . import memory, render
 from .ir import Graph
 from .kernel import Scratch, Site
 from .lower import HostStep, Launch, LoopStep, Schedule
+from .megakernel import MOST_BUFFERS, Megakernel, joins
 from .memory import Arena
 from .render import Packed
 from .targets import Target
@@ -27,13 +28,16 @@ def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
     states, inputs, outputs = list(graph.states), graph.external_inputs, graph.external_outputs
     named = (("state", states), ("input", inputs), ("output", outputs.values()))
     external = {v: Argument(kind, k, 0, graph.type(v).nbytes) for kind, values in reversed(named) for k, v in enumerate(values)}
-    emission = _Emission(_Blob(target.alignment))
+    buffers = {"input": len(inputs), "output": len(outputs), "state": len(states)}
+    joining = (isinstance(step, Launch) and joins(step.kernel) for step in schedule.walk())
+    joined = target.megakernel and sum(buffers.values()) <= MOST_BUFFERS and any(joining)
+    emission = _Emission(_Blob(target.alignment), Megakernel(target.lanes, buffers) if joined else None)
     launches = emission.steps(schedule, _Places(graph, arena, 0, external, emission.kept))
     return Plan(
         inputs=tuple(_tensor(graph, name, name) for name in inputs),
         outputs=tuple(_tensor(graph, name, value) for name, value in outputs.items()),
         states=tuple(_state(graph, name, emission.weights) for name in states),
-        kernels=tuple(emission.kernels), launches=launches,
+        kernels=emission.kernels, launches=launches,
         arena=arena.nbytes, alignment=target.alignment, weights=emission.weights.data,
     )
 
@@ -77,14 +81,20 @@ class _Emission:
     """What all graphs of a plan share.
 
     Attributes:
-        kernels: in the order of their first launches; numbers: theirs, by name.
+        joined: of the launches that one kernel computes, which is the plan's first; None where each has its own.
+        own: the other kernels, in the order of their first launches; numbers: theirs among these, by name.
         kept: counts the host's arrays.
     """
 
     weights: _Blob
-    kernels: list[plan_format.Kernel] = field(default_factory=list)
+    joined: Megakernel | None
+    own: list[plan_format.Kernel] = field(default_factory=list)
     numbers: dict[str, int] = field(default_factory=dict)
     kept: Iterator[int] = field(default_factory=count)
+
+    @property
+    def kernels(self) -> tuple[plan_format.Kernel, ...]:
+        return (*([self.joined.kernel()] if self.joined else ()), *self.own)
 
     def steps(self, schedule: Schedule, places: _Places) -> tuple[plan_format.Step, ...]:
         return tuple(self._step(step, places) for step in schedule.launches)
@@ -98,13 +108,18 @@ class _Emission:
         return self._launch(step, places)
 
     def _launch(self, launch: Launch, places: _Places) -> plan_format.Launch:
-        rendered, kernel = render.source(launch.site, launch.kernel), launch.kernel
-        if rendered.name not in self.numbers:
-            self.numbers[rendered.name] = len(self.kernels)
-            self.kernels.append(plan_format.Kernel(rendered.name, rendered.text))
+        kernel, joined = launch.kernel, self.joined if joins(launch.kernel) else None
+        rendered = render.source(launch.site, kernel, stage=joined is not None)
         arguments = tuple(self._argument(launch, o, places) for o in rendered.operands)
-        return plan_format.Launch(self.numbers[rendered.name], kernel.grid, kernel.group, arguments,
-                                  launch.site.node.sources, kernel.flops, kernel.nbytes, kernel.variant())
+        if joined:
+            number, stage = 0, joined.add(rendered, kernel, arguments)
+        else:
+            if rendered.name not in self.numbers:
+                self.numbers[rendered.name] = len(self.own)
+                self.own.append(plan_format.Kernel(rendered.name, rendered.text))
+            number, stage = self.numbers[rendered.name] + (self.joined is not None), None
+        return plan_format.Launch(number, kernel.grid, kernel.group, arguments, launch.site.node.sources, kernel.flops, kernel.nbytes,
+                                  kernel.variant(), stage)
 
     def _argument(self, launch: Launch, operand: str | Packed | Scratch, places: _Places) -> Argument:
         match operand:

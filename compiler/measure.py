@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from time import monotonic
 
@@ -74,7 +74,7 @@ def measure(schedule: Schedule, target: Target, device: cl.Device, tries: Tries,
     """
     ways: list[tuple[int, int] | None] = []
     every = _every(schedule, tries, count(), ways)
-    plan = emit(every, memory.assign(every, target.alignment), target)
+    plan = emit(every, memory.assign(every, target.alignment), replace(target, megakernel=False))
     assert len(plan.steps) == len(ways), "a step of the plan for each of the schedule"
     numbers = {way: number for number, way in enumerate(ways) if way is not None}
     fixed = {number for (launch, _), number in numbers.items() if launch not in tries}

@@ -18,6 +18,7 @@ from .kernel import Kernel, Pack, Read, Scratch, Site, View
 from .layout import Layout
 from .mapping import aligned, is_elementwise, merged, preserves_zero
 from .ops.elementwise import Elementwise, literal
+from .targets import Target
 
 TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 Typed = tuple[str, np.dtype[Any]]
@@ -37,6 +38,11 @@ class Source:
     text: str
     operands: tuple[str | Packed | Scratch, ...]
 
+    @property
+    def stores(self) -> tuple[bool, ...]:
+        """To which operands it writes: the last, the result, and memory for the time of the launch."""
+        return tuple(k == len(self.operands) - 1 or isinstance(o, Scratch) for k, o in enumerate(self.operands))
+
 
 @dataclass(frozen=True)
 class Packed:
@@ -53,20 +59,37 @@ def environment() -> jinja2.Environment:
                               keep_trailing_newline=True, autoescape=False)
 
 
-def source(site: Site, kernel: Kernel) -> Source:
-    """Renders one candidate of a node."""
+def source(site: Site, kernel: Kernel, *, stage: bool = False) -> Source:
+    """Renders one candidate of a node.
+
+    Args:
+        stage: as a function of a megakernel, which is given the ids of a work-item.
+    """
     body = _Body(site, kernel)
     template = environment().get_template(f"{kernel.template}.cl.j2")
     text = template.render(
-        **kernel.params, name="KERNEL_NAME", args=body.args, operand=body.operand, epilogue_args=body.epilogue_args,
-        parameter=body.parameter, vector=body.vector,
-        load=body.load, narrow=body.narrow, store=body.store, epilogue=body.epilogue, map_body=body.map_body,
+        **kernel.params, kernel="static inline void KERNEL_NAME" if stage else _head(site.target, kernel),
+        args=body.args, operand=body.operand, epilogue_args=body.epilogue_args, parameter=body.parameter,
+        vector=body.vector, load=body.load, narrow=body.narrow, store=body.store, epilogue=body.epilogue, map_body=body.map_body,
     )
     functions = [*map(narrowing, sorted(body.narrowed)), *map(near_sigmoid, sorted(body.near))]
     text = "".join(f"{function}\n" for function in functions) + text
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     name = f"{kernel.template}_{digest}"
-    return Source(name, text.replace("KERNEL_NAME", name), body.bound)
+    head = f"{name}(const int item0, const int item1, const int item2, " if stage else f"{name}("
+    return Source(name, text.replace("KERNEL_NAME(", head), body.bound)
+
+
+def _head(target: Target, kernel: Kernel) -> str:
+    """How the definition of a kernel begins, up to its name.
+
+    The hint keeps Intel's driver for CPUs from looking for work-items to put in one vector, which takes it most of a build.
+    """
+    if kernel.group is None:
+        return "__kernel void KERNEL_NAME"
+    group = (*kernel.group, 1, 1)[:3]
+    hint = f" __attribute__((vec_type_hint(float{kernel.lanes})))" if target.kind == "cpu" and kernel.lanes > 1 else ""
+    return f"__attribute__((reqd_work_group_size({', '.join(map(str, group))}))){hint}\n__kernel void KERNEL_NAME"
 
 
 class _Body:

@@ -23,6 +23,8 @@ class Target:
         gflops: float32 arithmetic limit of the device; bandwidth: of its memory, GB/s. Guesses that only rank candidates.
         launch: microseconds that a launch costs by itself.
         alignment: bytes to which a buffer within a buffer has to be aligned (CL_DEVICE_MEM_BASE_ADDR_ALIGN).
+        megakernel: whether one kernel computes all launches that need no work-groups of several work-items, one after another: for
+            devices that enter a kernel slowly, and compute each item by itself.
         winograd: whether 3x3 convolutions may be computed by Winograd's minimal filtering, which rounds in another order.
     """
 
@@ -35,13 +37,14 @@ class Target:
     bandwidth: float
     launch: float
     alignment: int = 512
+    megakernel: bool = False
     winograd: bool = True
 
 
 TARGETS = {
     t.name: t
     for t in (
-        Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=400, bandwidth=20, launch=2),
+        Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=400, bandwidth=20, launch=2, megakernel=True),
         Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5),
         Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4),
         Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5),
@@ -70,12 +73,12 @@ def named(name: str) -> Target:
     return TARGETS[name]
 
 
-def of_device(*, vendor: str, is_cpu: bool, units: int, width: int, alignment: int) -> Target:
-    """The target that fits a device, by its vendor, compute units and preferred float vector width."""
+def of_device(*, vendor: str, is_cpu: bool, units: int, width: int, alignment: int, version: int = 3) -> Target:
+    """The target that fits a device, by its vendor, compute units, preferred float vector width, and version of OpenCL."""
     if is_cpu:
         lanes = 16 if width >= 16 else 8 if width >= 8 else 4
         base = TARGETS["cpu"]
-        return replace(base, lanes=lanes, units=units, registers=32 if lanes == 16 else 16,
+        return replace(base, lanes=lanes, units=units, registers=32 if lanes == 16 else 16, megakernel=version >= 3,
                        gflops=base.gflops * units / base.units * lanes / 16, alignment=max(alignment, base.alignment))
     found = next((target for key, target in _VENDORS.items() if key in vendor.lower()), "generic")
     return replace(TARGETS[found], units=units, alignment=max(alignment, TARGETS[found].alignment))
@@ -108,4 +111,4 @@ def of_present(device: cl.Device) -> Target:
 
     return of_device(vendor=f"{device.vendor} {device.platform.name}", is_cpu=bool(device.type & cl.device_type.CPU),
                      units=device.max_compute_units, width=device.native_vector_width_float or device.preferred_vector_width_float,
-                     alignment=device.mem_base_addr_align // 8)
+                     alignment=device.mem_base_addr_align // 8, version=int(device.version.split()[1][0]))

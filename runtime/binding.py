@@ -11,11 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 import pyopencl as cl
 
-from . import cache, pages
+from . import cache, pages, stages
 from .errors import DeviceError, PlanError
 from .host_call import HostCall
 from .plan import Argument, HostStep, Kernel, Launch, Loop, Plan, Step
 from .ports import Port, port
+from .stages import Stage, Stages
 from .steps import LoopCall, Ready
 
 DOUBLE = re.compile(r"\bdouble[0-9]*\b")
@@ -83,8 +84,12 @@ class Binder:
         if not self._device.double_fp_config and any(DOUBLE.search(k.source) for k in plan.kernels):
             raise DeviceError(f"{self._device.name.strip()} has no double precision (cl_khr_fp64), which the plan's float64 values need")
         self._parts: dict[Argument, cl.Buffer] = {}
+        for kernel in plan.kernels:
+            if kernel.stages:
+                stages.check(self._device, kernel)
         with ThreadPoolExecutor() as pool:
             self._programs = list(pool.map(self._build, plan.kernels))
+        self._stages = {k: Stages(queue, self._programs[k], kernel, buffers) for k, kernel in enumerate(plan.kernels) if kernel.stages}
 
     def ready(self, steps: Sequence[Step]) -> list[Ready]:
         """Steps that run in the queue.
@@ -96,7 +101,7 @@ class Binder:
         return [self._ready(step) for step in steps]
 
     def _build(self, kernel: Kernel) -> cl.Program:
-        return cache.build(self._queue.context, self._device, kernel.name, kernel.source)
+        return cache.build(self._queue.context, self._device, kernel.name, kernel.source, stages.OPTIONS if kernel.stages else ())
 
     def _ready(self, step: Step) -> Ready:
         match step:
@@ -104,6 +109,8 @@ class Binder:
                 return HostCall(step, self._queue, self._buffers, self._plan.weights)
             case Loop():
                 return LoopCall(step, self._queue, self.ready(step.body), self._buffers)
+        if step.stage is not None:
+            return Stage(self._stages[step.kernel], step.stage)
         kernel = cl.Kernel(self._programs[step.kernel], self._plan.kernels[step.kernel].name)
         if kernel.num_args != len(step.arguments):
             raise PlanError(f"kernel {kernel.function_name} takes {kernel.num_args} arguments; its launch has {len(step.arguments)}")

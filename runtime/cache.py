@@ -41,25 +41,29 @@ def folder() -> Path | None:
     return home / ("Library/Caches" if sys.platform == "darwin" else ".cache") / "planish"
 
 
-def build(context: cl.Context, device: cl.Device, name: str, source: str) -> cl.Program:
+def build(context: cl.Context, device: cl.Device, name: str, source: str, options: tuple[str, ...] = ()) -> cl.Program:
     """The program of a kernel's source, from the cache where it holds it.
+
+    Args:
+        options: of the driver's compiler.
 
     Raises:
         DeviceError: the driver cannot build it; with the end of its log.
     """
-    binary = read(device, source)
+    key = "\n".join((*options, source))
+    binary = read(device, key)
     program = _load(context, device, name, binary) if binary else None
     if program:
         return program
     program = cl.Program(context, source)
     try:
-        program.build(devices=[device], cache_dir=False)  # type: ignore[arg-type]  # False: without pyopencl's own cache
+        program.build(list(options), devices=[device], cache_dir=False)  # type: ignore[arg-type]  # False: without pyopencl's own cache
     except cl.Error as error:
         raise DeviceError(f"{device.name.strip()}: the driver cannot build kernel {name}: {_log(error)}") from None
     if folder():  # asking for a binary costs PoCL as much as building
         (binary,) = program.get_info(cl.program_info.BINARIES)  # type: ignore[misc]
         if binary:
-            write(device, source, binary)
+            write(device, key, binary)
     return program
 
 

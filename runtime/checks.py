@@ -37,6 +37,7 @@ def check(plan: Plan) -> None:
     for kernel in plan.kernels:
         named = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", kernel.name) is not None
         _require(named, f"kernel name {kernel.name!r} is not an identifier")
+        _require(kernel.stages >= 0, f"kernel {kernel.name} has {kernel.stages} stages")
     _require(len({k.name for k in plan.kernels}) == len(plan.kernels), "two kernels have one name")
     _require(plan.arena >= 0 and plan.alignment >= 1, f"arena {plan.arena}, alignment {plan.alignment}")
     for state in plan.states:
@@ -114,6 +115,9 @@ class _Steps:
 
     def _check_launch(self, where: str, launch: Launch) -> None:
         _require(0 <= launch.kernel < len(self.plan.kernels), f"{where}: no kernel {launch.kernel}")
+        stages = self.plan.kernels[launch.kernel].stages
+        staged = stages == 0 if launch.stage is None else 0 <= launch.stage < stages
+        _require(staged, f"{where}: stage {launch.stage} of a kernel that has {stages}")
         grid, group = launch.grid, launch.group
         _require(1 <= len(grid) <= 3 and min(grid) >= 1, f"{where}: grid {grid}")
         fits = group is None or (len(group) == len(grid) and min(group) >= 1 and not any(n % k for n, k in zip(grid, group)))

@@ -77,7 +77,7 @@ class Plan:
     @property
     def version(self) -> int:
         """The oldest version of the format that has what the plan needs."""
-        return 3 if self.loops else 2 if self.host_steps or self.states else 1
+        return 4 if any(k.stages for k in self.kernels) else 3 if self.loops else 2 if self.host_steps or self.states else 1
 
     def write(self, folder: str | Path, *, force: bool = False) -> None:
         """Writes the plan as a folder: whole, or not at all. A plan that is there is replaced.
@@ -122,7 +122,7 @@ class Plan:
             return Plan(
                 inputs=tuple(plan_json.tensor_of(t) for t in content["inputs"]),
                 outputs=tuple(plan_json.tensor_of(t) for t in content["outputs"]),
-                kernels=tuple(Kernel(n, f.decode()) for n, f in zip(names, files)),
+                kernels=tuple(Kernel(n, f.decode(), int(k.get("stages", 0))) for n, f, k in zip(names, files, content["kernels"])),
                 launches=tuple(plan_json.step_of(s) for s in content["launches"]),
                 arena=int(content["arena"]), alignment=int(content["alignment"]),
                 weights=_weights(folder / "weights.bin", content["weights"]["sha256"]),

@@ -9,14 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import PlanError
-from .records import Argument, HostStep, Launch, Loop, Operand, Row, State, Step, Tensor
+from .records import Argument, HostStep, Kernel, Launch, Loop, Operand, Row, State, Step, Tensor
 
 if TYPE_CHECKING:
     from .plan import Plan
 
 FORMAT = "planish-plan"
-VERSION = 3
-"""The newest that is read. A plan is written as the oldest that has what it needs: loops 3, steps on the host and states 2, else 1."""
+VERSION = 4
+"""The newest that is read. A plan is written as the oldest that has what it needs: kernels with stages 4, loops 3, steps on the host and
+states 2, else 1."""
 SEAL = len(' "sha256": "') + 64 + len('"\n}\n')
 """Bytes at the end of plan.json that hold the hash of those before them."""
 
@@ -29,7 +30,7 @@ def encoded(plan: Plan) -> bytes:
         **({"states": [_state_json(s) for s in plan.states]} if plan.states else {}),
         "arena": plan.arena, "alignment": plan.alignment,
         "weights": {"bytes": len(plan.weights), "sha256": sha256(plan.weights)},
-        "kernels": [{"name": k.name, "sha256": sha256(k.source.encode())} for k in plan.kernels],
+        "kernels": [_kernel_json(k) for k in plan.kernels],
         "launches": [_step_json(launch) for launch in plan.launches],
     }
     head = "{\n" + "".join(f" {json.dumps(key)}: {_lines(value)},\n" for key, value in content.items())
@@ -83,6 +84,10 @@ def tensor_of(document: dict[str, Any]) -> Tensor:
     return Tensor(str(document["name"]), tuple(int(e) for e in document["shape"]), str(document["dtype"]))
 
 
+def _kernel_json(kernel: Kernel) -> dict[str, Any]:
+    return {"name": kernel.name, "sha256": sha256(kernel.source.encode()), **({"stages": kernel.stages} if kernel.stages else {})}
+
+
 def _state_json(state: State) -> dict[str, Any]:
     initial = None if state.initial is None else [state.initial.offset, state.initial.nbytes]
     return {"name": state.name, "nbytes": state.nbytes, "initial": initial}
@@ -107,6 +112,8 @@ def _step_json(launch: Step) -> dict[str, Any]:
         document["outputs"] = [_operand_json(o) for o in launch.outputs]
     else:
         document["arguments"] = [_place(a) for a in launch.arguments]
+        if launch.stage is None:
+            del document["stage"]
     return document
 
 
@@ -134,12 +141,12 @@ def step_of(document: dict[str, Any]) -> Step:
             outputs=tuple(_operand(o) for o in document["outputs"]),
             nodes=tuple(str(n) for n in document["nodes"]), reason=str(document["reason"]),
         )
-    group = document["group"]
+    group, stage = document["group"], document.get("stage")
     return Launch(
         kernel=int(document["kernel"]), grid=_integers(document["grid"]), group=None if group is None else _integers(group),
         arguments=tuple(_argument(place) for place in document["arguments"]),
         nodes=tuple(str(n) for n in document["nodes"]), flops=int(document["flops"]), nbytes=int(document["nbytes"]),
-        variant=str(document["variant"]),
+        variant=str(document["variant"]), stage=None if stage is None else int(stage),
     )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pyopencl as cl
 
 from .host_call import Kept
+from .stages import Stage
 from .steps import Call, Ready
 
 
@@ -41,9 +42,10 @@ def measure(queue: cl.CommandQueue, launches: Sequence[Ready], repeat: int) -> l
         queue: in order, with profiling enabled.
     """
     times = np.full((repeat, len(launches)), np.inf)
+    alone = [each.alone if isinstance(each, Stage) else each for each in launches]
     for run in range(-1, repeat):
         kept: Kept = {}
-        done = [cl.enqueue_nd_range_kernel(queue, *each) if isinstance(each, tuple) else _host(queue, each, kept) for each in launches]
+        done = [cl.enqueue_nd_range_kernel(queue, *each) if isinstance(each, tuple) else _host(queue, each, kept) for each in alone]
         queue.finish()
         if run >= 0:
             times[run] = [d if isinstance(d, float) else (d.profile.end - d.profile.start) / 1e3 for d in done]

@@ -74,10 +74,15 @@ class State:
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel: the name of its function, which is that of its file without extension, and its text."""
+    """A kernel: the name of its function, which is that of its file without extension, and its text.
+
+    Attributes:
+        stages: launches that it computes one after another, each for itself or several at once; 0 of a kernel that is launched as it is.
+    """
 
     name: str
     source: str
+    stages: int = 0
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,7 @@ class Launch:
         nodes: the nodes of the source model that it stands for.
         flops: arithmetic operations; nbytes: bytes of operands and results.
         variant: template and tile, for people.
+        stage: of a kernel of several launches, which of them this is; grid and arguments are then what it would have by itself.
     """
 
     kernel: int
@@ -100,6 +106,7 @@ class Launch:
     flops: int = 0
     nbytes: int = 0
     variant: str = ""
+    stage: int | None = None
 
 
 @dataclass(frozen=True)

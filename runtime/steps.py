@@ -12,10 +12,11 @@ import pyopencl as cl
 from .command_buffer import Bound, Recording, offered
 from .host_call import Kept
 from .plan import Argument, Loop
+from .stages import Stage, joined
 
 Call: TypeAlias = Callable[[Kept], None]
 """What the host does, or drives, given the arrays that it keeps during a run."""
-Ready: TypeAlias = "Bound | Call"
+Ready: TypeAlias = "Bound | Stage | Call"
 
 
 class Sequel:
@@ -23,14 +24,14 @@ class Sequel:
 
     def __init__(self, queue: cl.CommandQueue, steps: Sequence[Ready]):
         """Records launches that follow one another, where the device replays recordings."""
-        runs: list[tuple[list[Bound], Call | None]] = [([], None)]
+        runs: list[tuple[list[Bound | Stage], Call | None]] = [([], None)]
         for step in steps:
-            bounds, _ = runs[-1]
-            if isinstance(step, tuple):
-                bounds.append(step)
+            launches, _ = runs[-1]
+            if isinstance(step, tuple | Stage):
+                launches.append(step)
             else:
-                runs[-1:] = [(bounds, step), ([], None)]
-        self._runs = [(_enqueuer(queue, bounds), call) for bounds, call in runs]
+                runs[-1:] = [(launches, step), ([], None)]
+        self._runs = [(_enqueuer(queue, joined(launches)), call) for launches, call in runs]
 
     def __call__(self, kept: Kept) -> None:
         """Enqueues launches, and waits only where the host needs what they store."""

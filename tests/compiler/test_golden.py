@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from planish.compiler import frontend, passes, render, text
+from planish.compiler.driver import compile_graph
 from planish.compiler.ir import Graph
 from planish.compiler.kernel import Kernel, Site
 from planish.compiler.lower import lower
@@ -169,8 +170,18 @@ def test_kernels(template: str, target: str, golden: Golden) -> None:
     golden(f"kernels/{template}.{target}.cl", render.source(*chosen(template, named(target))).text)
 
 
+def test_megakernel(golden: Golden) -> None:
+    """A convolution whose items are counted by blocks of channels, one by images, and a copy without groups."""
+    b = Build()
+    b.rng = Exact()
+    x = b(Conv2D(), b.input(1, 9, 11, 17), b.constant(33, 1, 1, 17))
+    plan = compile_graph(b.returns(b(Softmax(1), b(Reduce("max", (1, 2)), b(Conv2D(), x, b.constant(5, 1, 1, 33))))), named("cpu"))
+    (kernel,) = plan.kernels
+    golden("kernels/megakernel.cpu.cl", kernel.source)
+
+
 def test_every_template_has_a_case_and_every_file_a_test() -> None:
-    assert sorted(CASES) == sorted(p.name.removesuffix(".cl.j2") for p in render.TEMPLATES.glob("*.cl.j2"))
+    assert sorted([*CASES, "megakernel"]) == sorted(p.name.removesuffix(".cl.j2") for p in render.TEMPLATES.glob("*.cl.j2"))
     files = {f"passes/{model}/{stage}" for model in MODELS for stage in STAGES}
-    files |= {f"kernels/{template}.{target}.cl" for template in CASES for target in TARGETS}
+    files |= {f"kernels/{template}.{target}.cl" for template in CASES for target in TARGETS} | {"kernels/megakernel.cpu.cl"}
     assert {str(p.relative_to(GOLDEN)) for p in GOLDEN.rglob("*") if p.is_file()} == files

@@ -64,8 +64,8 @@ static int hyperbolic(int x, int bits) {
     return x > 0 ? y : x < 0 ? -y : 0;
 }
 
-__attribute__((reqd_work_group_size(WG, 1, 1)))
-__kernel void lstm_integer_9b340c21(__global const int *restrict z, __global const char *restrict r, __global const int *restrict h0, __global const int *restrict c0, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__attribute__((reqd_work_group_size(8, 1, 1)))
+__kernel void lstm_integer_f6074fe4(__global const int *restrict z, __global const char *restrict r, __global const int *restrict h0, __global const int *restrict c0, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int lid = get_local_id(0), b = get_global_id(1);
     __local int h[STATE];  // the state of the step before
     int next[OWN], c[OWN];

@@ -36,8 +36,8 @@ static float act2(float x) {
     return tanh(x);
 }
 
-__attribute__((reqd_work_group_size(WG, 1, 1)))
-__kernel void recurrent_356608d9(__global const float *restrict z, __global const float *restrict r, __global const float *restrict h0, __global const float *restrict c0, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
+__attribute__((reqd_work_group_size(8, 1, 1)))
+__kernel void recurrent_0ca51a77(__global const float *restrict z, __global const float *restrict r, __global const float *restrict h0, __global const float *restrict c0, __global const float *restrict e0, __global const float *restrict e1, __global float *restrict y) {
     const int lid = get_local_id(0), b = get_global_id(1);
     __local float h[STATE];  // the state of the step before
     float next[OWN];
