@@ -15,11 +15,12 @@ from planish.runtime import plan as plan_format
 from planish.runtime.plan import Plan
 
 from . import frontend, memory, passes, targets, text, tune
+from .bands import banded
 from .emit import emit
 from .errors import OptionError, UnsupportedError
 from .frontend.inputs import MOST_ELEMENTS, InputOptions, Shape
 from .ir import Graph
-from .lower import Launch, LoopStep, Schedule, lower
+from .lower import HostStep, Launch, LoopStep, Schedule, lower
 from .passes import Pass
 from .passes.rewrite import Event, describe
 from .targets import Target
@@ -130,6 +131,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         schedule, report.tuned = tune.tune(schedule, target, tuning)
         report.events += [("tune", event) for event in _chosen(report.tuned)]
     clock.start("place")
+    schedule = banded(schedule, target)
     arena = memory.assign(schedule, target.alignment)
     clock.start("render")
     provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": hashlib.sha256(data).hexdigest(),
@@ -153,7 +155,7 @@ def compile_graph(graph: Graph, target: Target, *, precision: str = "f32", pipel
     Raises:
         GraphError: the graph, or what a pass made of it, breaks the rules.
     """
-    schedule = lower(passes.run(graph, target, pipeline=pipeline), target, precision)
+    schedule = banded(lower(passes.run(graph, target, pipeline=pipeline), target, precision), target)
     return emit(schedule, memory.assign(schedule, target.alignment), target)
 
 
@@ -174,7 +176,7 @@ def _check_extents(path: str, schedule: Schedule) -> None:
 
 def _hosted(schedule: Schedule) -> list[Event]:
     """What the host computes, and what it drives."""
-    steps = [step for step in schedule.walk() if not isinstance(step, Launch)]
+    steps = [step for step in schedule.walk() if isinstance(step, HostStep | LoopStep)]
     return [Event("drive" if isinstance(step, LoopStep) else "host", step.site.node.name, describe(step.site.op), False,
                   f"{'is driven by' if isinstance(step, LoopStep) else 'runs on'} the host: {step.site.op.reason}") for step in steps]
 

@@ -15,8 +15,8 @@ from planish.runtime.plan import Argument, Plan
 from . import memory, render
 from .ir import Graph
 from .kernel import Scratch, Site
-from .lower import HostStep, Launch, LoopStep, Schedule
-from .megakernel import MOST_BUFFERS, Megakernel, joins
+from .lower import Chain, HostStep, Launch, LoopStep, Schedule, Step
+from .megakernel import MOST_BUFFERS, Megakernel, chain_variant, joins
 from .memory import Arena
 from .render import Packed
 from .targets import Target
@@ -29,7 +29,7 @@ def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
     named = (("state", states), ("input", inputs), ("output", outputs.values()))
     external = {v: Argument(kind, k, 0, graph.type(v).nbytes) for kind, values in reversed(named) for k, v in enumerate(values)}
     buffers = {"input": len(inputs), "output": len(outputs), "state": len(states)}
-    joining = (isinstance(step, Launch) and joins(step.kernel) for step in schedule.walk())
+    joining = (isinstance(step, Chain) or (isinstance(step, Launch) and joins(step.kernel)) for step in schedule.walk())
     joined = target.megakernel and sum(buffers.values()) <= MOST_BUFFERS and any(joining)
     emission = _Emission(_Blob(target.alignment), Megakernel(target.lanes, buffers) if joined else None)
     launches = emission.steps(schedule, _Places(graph, arena, 0, external, emission.kept))
@@ -99,12 +99,14 @@ class _Emission:
     def steps(self, schedule: Schedule, places: _Places) -> tuple[plan_format.Step, ...]:
         return tuple(self._step(step, places) for step in schedule.launches)
 
-    def _step(self, step: Launch | HostStep | LoopStep, places: _Places) -> plan_format.Step:
+    def _step(self, step: Step, places: _Places) -> plan_format.Step:
         match step:
             case HostStep():
                 return self._host_step(step.site, places)
             case LoopStep():
                 return self._loop(step, places)
+            case Chain():
+                return self._chain(step, places)
         return self._launch(step, places)
 
     def _launch(self, launch: Launch, places: _Places) -> plan_format.Launch:
@@ -120,6 +122,19 @@ class _Emission:
             number, stage = self.numbers[rendered.name] + (self.joined is not None), None
         return plan_format.Launch(number, kernel.grid, kernel.group, arguments, launch.site.node.sources, kernel.flops, kernel.nbytes,
                                   kernel.variant(), stage)
+
+    def _chain(self, chain: Chain, places: _Places) -> plan_format.Launch:
+        """Launches that are computed band by band, as one."""
+        assert self.joined, "a kernel for all launches"
+        rendered = [render.source(launch.site, launch.kernel, stage=True) for launch in chain.launches]
+        arguments = [tuple(self._argument(launch, o, places) for o in r.operands) for launch, r in zip(chain.launches, rendered)]
+        stage = self.joined.add_chain(rendered, chain, arguments)
+        kernels = [launch.kernel for launch in chain.launches]
+        between = sum(2 * launch.site.output.nbytes for launch in chain.launches[:-1])
+        return plan_format.Launch(
+            0, (len(chain.bands) * chain.images,), (1,), tuple(dict.fromkeys(a for each in arguments for a in each)),
+            tuple(dict.fromkeys(source for launch in chain.launches for source in launch.site.node.sources)),
+            sum(k.flops for k in kernels), sum(k.nbytes for k in kernels) - between, chain_variant(chain), stage)
 
     def _argument(self, launch: Launch, operand: str | Packed | Scratch, places: _Places) -> Argument:
         match operand:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from .lower import HostStep, Launch, LoopStep, Schedule
+from .lower import Launch, LoopStep, Schedule, Step
 from .passes.rewrite import describe
 from .render import source
 
@@ -63,7 +63,7 @@ def chosen(schedule: Schedule, choices: Mapping[int, int]) -> Schedule:
 
 
 def _chosen(schedule: Schedule, choices: Mapping[int, int], numbers: Iterator[int]) -> Schedule:
-    steps: list[Launch | HostStep | LoopStep] = []
+    steps: list[Step] = []
     for step in schedule.launches:
         number = next(numbers)
         if isinstance(step, Launch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 from .ir import Graph
 from .kernel import Kernel, Site
@@ -48,13 +49,44 @@ class LoopStep:
 
 
 @dataclass(frozen=True)
+class Chain:
+    """Launches that are computed band by band of rows, as one.
+
+    Attributes:
+        launches: each reads the image that the one before it stores; their kernels compute one tile an item.
+        bands: of each band, from the top, the tiles of each launch.
+        firsts: of each band, the first row of each image between two launches.
+        rows: of each of these images, the rows that a worker keeps.
+        workers: how many may compute bands at the same time: each has rows of its own.
+    """
+
+    launches: tuple[Launch, ...]
+    bands: tuple[tuple[Rows, ...], ...]
+    firsts: tuple[tuple[int, ...], ...]
+    rows: tuple[int, ...]
+    workers: int
+
+    @property
+    def images(self) -> int:
+        """Images of a batch, each of which has all bands."""
+        return self.launches[0].kernel.grid[2]
+
+
+Rows = tuple[int, int]
+"""The first, and the one behind the last; of tiles, too."""
+
+
+Step: TypeAlias = Launch | HostStep | LoopStep | Chain
+
+
+@dataclass(frozen=True)
 class Schedule:
     """Everything that runs, in order, and the graph that it computes."""
 
     graph: Graph
-    launches: tuple[Launch | HostStep | LoopStep, ...]
+    launches: tuple[Step, ...]
 
-    def walk(self) -> Iterator[Launch | HostStep | LoopStep]:
+    def walk(self) -> Iterator[Step]:
         """Every step, and behind each loop those of its body."""
         for step in self.launches:
             yield step
@@ -69,7 +101,7 @@ def lower(graph: Graph, target: Target, precision: str = "f32") -> Schedule:
         graph: laid out.
         precision: "f32", or "f16" for half-precision storage with float32 arithmetic.
     """
-    launches: list[Launch | HostStep | LoopStep] = []
+    launches: list[Step] = []
     for node in graph.nodes():
         site = Site(graph, node, target, precision)
         if node.op.host:

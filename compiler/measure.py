@@ -22,7 +22,7 @@ from planish.runtime.trials import Trials
 
 from . import memory
 from .emit import emit
-from .lower import HostStep, Launch, LoopStep, Schedule
+from .lower import Launch, LoopStep, Schedule, Step
 from .targets import Target
 
 STAGES = ((3, 1.0), (3, 0.3), (6, 0.1), (12, 0.05), (24, 0.03))
@@ -106,7 +106,7 @@ def _every(schedule: Schedule, tries: Tries, numbers: Iterator[int], ways: list[
     Args:
         ways: gets launch and candidate of each step of the result, in the order of its `walk`.
     """
-    steps: list[Launch | HostStep | LoopStep] = []
+    steps: list[Step] = []
     for step in schedule.launches:
         number = next(numbers)
         if isinstance(step, Launch):

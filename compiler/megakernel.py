@@ -13,11 +13,13 @@ import numpy as np
 from planish.runtime.plan import Argument, Kernel
 
 from .kernel import Kernel as Candidate
+from .lower import Chain
 from .render import Source, environment
 
 TEMPLATE = "megakernel"
 LINE = 16
 """Ints of a cache line."""
+MOST_WORKERS = 1 << 30
 MOST_BUFFERS = 100
 """Arguments that a kernel may have, of which every device takes 1024 bytes."""
 FUNCTION = re.compile(r"^static .*?(\w+)\(", re.MULTILINE)
@@ -55,11 +57,32 @@ class _Walk:
 
 @dataclass(frozen=True)
 class _Stage:
-    walk: int
+    """A launch: the function that computes items of it, which stages are done before, its arguments in C, how many workers may share it."""
+
+    function: str
     items: int
     after: int
     arguments: tuple[str, ...]
     variant: str
+    workers: int = MOST_WORKERS
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A launch of a chain: the walk that computes its items, how many an image has, and its arguments, moved by rows, in C."""
+
+    walk: int
+    items: int
+    pointers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Chain:
+    """Launches that are computed band by band: a row of `bands` has the items of each launch, then the first row of each image between."""
+
+    bands: tuple[tuple[int, ...], ...]
+    parts: tuple[_Part, ...]
+    operands: int
 
 
 @dataclass
@@ -76,6 +99,7 @@ class Megakernel:
     _functions: dict[str, _Function] = field(default_factory=dict)
     _walks: dict[_Walk, int] = field(default_factory=dict)
     _stages: list[_Stage] = field(default_factory=list)
+    _chains: list[_Chain] = field(default_factory=list)
     _order: _Order = field(default_factory=lambda: _Order())
 
     def add(self, source: Source, kernel: Candidate, arguments: Sequence[Argument]) -> int:
@@ -84,22 +108,63 @@ class Megakernel:
         Returns:
             The number of its stage.
         """
+        self._define(source)
+        written = [a for a, stores in zip(arguments, source.stores) if stores]
+        after = self._order.add(len(self._stages), arguments, written)
+        function = f"items{self._walk(_walk(source.name, kernel, arguments))}(item, last"
+        self._stages.append(_Stage(function, math.prod(kernel.grid), after, tuple(map(_pointer, arguments)), kernel.variant()))
+        return len(self._stages) - 1
+
+    def add_chain(self, sources: Sequence[Source], chain: Chain, arguments: Sequence[Sequence[Argument]]) -> int:
+        """Adds launches that are computed band by band, as one stage behind all others.
+
+        Returns:
+            The number of the stage.
+        """
+        parts, blocks, at = [], [], 0
+        for k, (source, launch, own) in enumerate(zip(sources, chain.launches, arguments)):
+            self._define(source)
+            tiles, columns, _ = launch.kernel.grid
+            blocks.append(columns)
+            pointers = [f"a{at + n}" for n in range(len(own))]
+            for place, image in ((0, k - 1), (-1, k)):
+                if 0 <= image < len(chain.rows):
+                    pointers[place] = self._moved(pointers[place], chain, image)
+            parts.append(_Part(self._walk(_by_blocks(source.name, launch.kernel, len(own))), tiles * columns, tuple(pointers)))
+            at += len(own)
+        bands = tuple((*(tile * n for tiles, n in zip(band, blocks) for tile in tiles), *firsts)
+                      for band, firsts in zip(chain.bands, chain.firsts))
+        flat = [a for own in arguments for a in own]
+        written = [a for source, own in zip(sources, arguments) for a, stores in zip(own, source.stores) if stores]
+        after = self._order.add(len(self._stages), flat, written)
+        self._chains.append(_Chain(bands, tuple(parts), at))
+        function = f"chain{len(self._chains) - 1}(item, last, worker"
+        items = len(bands) * chain.images
+        self._stages.append(_Stage(function, items, after, tuple(map(_pointer, flat)), chain_variant(chain), chain.workers))
+        return len(self._stages) - 1
+
+    @staticmethod
+    def _moved(pointer: str, chain: Chain, image: int) -> str:
+        """The place of an image's first row, where the first row of the band lies among those of the worker."""
+        view = chain.launches[image].site.output
+        row = 2 * len(chain.launches) + image
+        nbytes = view.layout.strides[1] * view.storage.itemsize
+        return f"(__global uchar *){pointer} + (long)(worker * {chain.rows[image]} - band[{row}]) * {nbytes}"
+
+    def _define(self, source: Source) -> None:
         if source.name not in self._functions:
             own, macros = (tuple(dict.fromkeys(found.findall(source.text))) for found in (FUNCTION, MACRO))
             own = tuple(name for name in own if name != source.name)
             self._functions[source.name] = _Function(source.name, source.text, own, (*macros, *own))
-        walk = _walk(source.name, kernel, arguments)
-        number = self._walks.setdefault(walk, len(self._walks))
-        written = [a for a, stores in zip(arguments, source.stores) if stores]
-        after = self._order.add(len(self._stages), arguments, written)
-        self._stages.append(_Stage(number, math.prod(kernel.grid), after, tuple(map(_pointer, arguments)), kernel.variant()))
-        return len(self._stages) - 1
+
+    def _walk(self, walk: _Walk) -> int:
+        return self._walks.setdefault(walk, len(self._walks))
 
     def kernel(self) -> Kernel:
         """The kernel of all stages."""
         names = ["arena", "weights", *(f"{kind}{k}" for kind, count in self.buffers.items() for k in range(count))]
         text = environment().get_template(f"{TEMPLATE}.cl.j2").render(
-            name="KERNEL_NAME", functions=self._functions.values(), walks=list(self._walks), stages=self._stages,
+            name="KERNEL_NAME", functions=self._functions.values(), walks=list(self._walks), stages=self._stages, chains=self._chains,
             LINE=LINE, LANES=self.lanes, buffers=names, parameters=[f"__global uchar *{name}" for name in names])
         name = f"megakernel_{hashlib.sha256(text.encode()).hexdigest()[:8]}"
         return Kernel(name, text.replace("KERNEL_NAME", name), len(self._stages))
@@ -120,8 +185,19 @@ def _walk(function: str, kernel: Candidate, arguments: Sequence[Argument]) -> _W
     weights = sum(a.nbytes for a in arguments if a.buffer == "weights")
     tiled = kernel.group is not None
     if tiled and sum(a.nbytes for a in arguments) - weights > weights:
-        return _Walk(function, len(arguments), height, (f"row % {width}", f"item - row * {height}", f"row / {width}"))
+        return _by_blocks(function, kernel, len(arguments))
     return _Walk(function, len(arguments), width, (f"item - row * {width}", f"row % {height}", f"row / {height}"))
+
+
+def _by_blocks(function: str, kernel: Candidate, operands: int) -> _Walk:
+    """Blocks of channels first, then tiles, then images."""
+    width, height, _ = (*kernel.grid, 1, 1)[:3]
+    return _Walk(function, operands, height, (f"row % {width}", f"item - row * {height}", f"row / {width}"))
+
+
+def chain_variant(chain: Chain) -> str:
+    """What is told of a chain: how many bands, and the kernels."""
+    return f"{len(chain.bands)} bands of {' + '.join(launch.kernel.variant() for launch in chain.launches)}"
 
 
 class _Order:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from .ir import Graph
-from .lower import Launch, LoopStep, Schedule
+from .lower import Chain, Launch, LoopStep, Schedule
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,8 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
     sizes: dict[str, int] = {}
     bodies: dict[str, Arena] = {}
     for time, step in enumerate(schedule.launches):
-        for name in (*step.site.node.operands, *step.site.node.outputs):
+        sites = [launch.site for launch in step.launches] if isinstance(step, Chain) else [step.site]
+        for site, name in [(s, name) for s in sites for name in (*s.node.operands, *s.node.outputs)]:
             if graph.constant(name) is not None or graph.type(name).open:
                 continue
             root = home(graph, name)
@@ -60,10 +61,10 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
                 continue
             first.setdefault(root, time)
             last[root] = len(schedule.launches) if graph.is_output(root) else time
-            view = step.site.view(name)
+            view = site.view(name)
             nbytes = view.layout.span(view.shape) * view.storage.itemsize
             sizes[root] = max(sizes.get(root, 0), -(-nbytes // alignment) * alignment)
-        name = step.site.node.name
+        name = sites[-1].node.name
         if isinstance(step, Launch) and step.kernel.scratch:
             first.setdefault(name, time)
             last[name] = time

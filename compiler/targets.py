@@ -25,6 +25,7 @@ class Target:
         alignment: bytes to which a buffer within a buffer has to be aligned (CL_DEVICE_MEM_BASE_ADDR_ALIGN).
         megakernel: whether one kernel computes all launches that need no work-groups of several work-items, one after another: for
             devices that enter a kernel slowly, and compute each item by itself.
+        cache: bytes that a compute unit has near by; 0 where nothing is to be gained by computing images in bands that fit.
         winograd: whether 3x3 convolutions may be computed by Winograd's minimal filtering, which rounds in another order.
     """
 
@@ -38,13 +39,14 @@ class Target:
     launch: float
     alignment: int = 512
     megakernel: bool = False
+    cache: int = 0
     winograd: bool = True
 
 
 TARGETS = {
     t.name: t
     for t in (
-        Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=400, bandwidth=20, launch=2, megakernel=True),
+        Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=400, bandwidth=20, launch=2, megakernel=True, cache=1 << 20),
         Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5),
         Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4),
         Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5),

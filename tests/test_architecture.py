@@ -14,8 +14,8 @@ SOURCES = ("compiler", "runtime")
 
 ORDER = (
     "errors", "targets", "cost", "layout", "ir", "kernel", "access", "indexing", "mapping", "ops", "text", "frontend", "passes",
-    "lower", "render", "memory", "megakernel", "emit", "launches", "tuning_database", "measure", "survey", "tune", "driver", "onnx_backend",
-    "report", "operators", "pictures", "__init__", "cli", "__main__",
+    "lower", "render", "memory", "megakernel", "bands", "emit", "launches", "tuning_database", "measure", "survey", "tune", "driver",
+    "onnx_backend", "report", "operators", "pictures", "__init__", "cli", "__main__",
 )  # fmt: skip
 """Units of the compiler, a file or a folder each: every one imports itself and those before it."""
 

@@ -45,7 +45,7 @@
 #define Y_SX 4
 
 __attribute__((reqd_work_group_size(32, 1, 1)))
-__kernel void conv_first_cb0af955(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_first_1d97d670(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -63,18 +63,19 @@ __kernel void conv_first_cb0af955(__global const X_T *restrict x, __global const
             if (iy < 0 || iy >= IH) continue;
             const int xi = X_OFFSET + n * X_SN + iy * X_SY + ix * X_SX;
             float segment[SEGMENT * IC];
-            if (SEGMENT * IC >= V && ix >= 0 && ix + SEGMENT <= IW)
+            if (SEGMENT * IC >= V)
                 #pragma unroll
                 for (int i = 0; i < SEGMENT * IC; i += V) {
-                    const int j = min(i, SEGMENT * IC - V);
-                    vstore4(LOADV_X(xi + j), 0, segment + j);
+                    const int j = min(i, SEGMENT * IC - V), at = ix * IC + j;
+                    if (at >= 0 && at + V <= IW * IC)
+                        vstore4(LOADV_X(xi + j), 0, segment + j);
+                    else
+                        for (int k = j; k < j + V; ++k)
+                            segment[k] = ix * IC + k >= 0 && ix * IC + k < IW * IC ? LOAD_X(xi + k) : 0;
                 }
-            else {
+            else
                 for (int i = 0; i < SEGMENT * IC; ++i)
-                    segment[i] = 0;
-                for (int i = max(0, -ix) * IC; i < min(SEGMENT, IW - ix) * IC; ++i)
-                    segment[i] = LOAD_X(xi + i);
-            }
+                    segment[i] = ix * IC + i >= 0 && ix * IC + i < IW * IC ? LOAD_X(xi + i) : 0;
 
             int wi = (ob * KY + ky) * KX * IC * OB * V;
             for (int kx = 0; kx < KX; ++kx)

@@ -501,7 +501,7 @@ static __attribute__((noinline)) void items4(int item, const int last, __global 
     }
 }
 
-static void compute(const int stage, const int item, const int last, __global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0) {
+static void compute(const int stage, const int item, const int last, const int worker, __global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0) {
     switch (stage) {
     case 0: items0(item, last, input0 + 0, arena + 19456); break;  // map lanes16
     case 1: items1(item, last, arena + 19456, weights + 0, arena + 0); break;  // conv_pointwise px5 ob3 run1
@@ -524,7 +524,7 @@ __constant int AFTER[STAGES] = {0, 1, 2, 3, 4};  // stages that have to be done 
 #undef barrier
 #undef __local
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void megakernel_15224935(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
+__kernel void megakernel_a667d12c(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
     const int workers = get_num_groups(0), own = get_group_id(0);
     int done = first;
     for (int stage = first; stage < end; ++stage) {
@@ -540,7 +540,7 @@ __kernel void megakernel_15224935(__global uchar *arena, __global uchar *weights
                 const int at = atomic_fetch_add_explicit(taken + of * LINE, share, memory_order_relaxed, WITHIN);
                 if (at >= count) break;
                 const int some = min(share, count - at);
-                compute(stage, begin + at, begin + at + some, arena, weights, input0, output0);
+                compute(stage, begin + at, begin + at + some, own, arena, weights, input0, output0);
                 computed += some;
             }
         }
