@@ -91,6 +91,13 @@ class Binder:
             self._programs = list(pool.map(self._build, plan.kernels))
         self._stages = {k: Stages(queue, self._programs[k], kernel, buffers) for k, kernel in enumerate(plan.kernels) if kernel.stages}
 
+    @property
+    def alone(self) -> Stages | None:
+        """The one kernel that computes everything; None where there are other steps than its stages."""
+        staged = {step.kernel for step in self._plan.steps if isinstance(step, Launch) and step.stage is not None}
+        others = any(not isinstance(step, Launch) or step.stage is None for step in self._plan.steps)
+        return self._stages[staged.pop()] if len(staged) == 1 and not others else None
+
     def ready(self, steps: Sequence[Step]) -> list[Ready]:
         """Steps that run in the queue.
 

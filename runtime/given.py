@@ -40,8 +40,8 @@ def inputs(tensors: Sequence[Tensor], given: Inputs, context: cl.Context) -> lis
     return [_input(tensor, data, context) for tensor, data in zip(tensors, ordered)]
 
 
-def outputs(tensors: Sequence[Tensor], wanted: Outputs | None, context: cl.Context) -> dict[str, Data]:
-    """Where each output goes, in the model's order: where it is wanted, else to a new array. One of open shape is not there yet.
+def outputs(tensors: Sequence[Tensor], wanted: Outputs | None, context: cl.Context) -> dict[str, Data | None]:
+    """Where each output goes, in the model's order; None where nothing is wanted.
 
     Raises:
         InputError: a name, shape, dtype or size does not fit, or an array cannot be filled; says what is accepted.
@@ -52,8 +52,7 @@ def outputs(tensors: Sequence[Tensor], wanted: Outputs | None, context: cl.Conte
     unknown = [name for name in wanted if name not in {t.name for t in tensors}]
     if unknown:
         raise InputError(f"no output '{unknown[0]}'; the outputs are: {_listed(tensors)}")
-    return {t.name: _output(t, wanted[t.name], context) if t.name in wanted else np.empty((0,) if t.open else t.shape, t.dtype)
-            for t in tensors}  # fmt: skip
+    return {t.name: _output(t, wanted[t.name], context) if t.name in wanted else None for t in tensors}
 
 
 def _input(tensor: Tensor, data: object, context: cl.Context) -> Data:

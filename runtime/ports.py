@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeGuard
 
 import numpy as np
@@ -12,24 +12,45 @@ import pyopencl as cl
 
 from .errors import InputError
 from .given import Data
+from .lending import LEAST, Lender
 from .plan import Tensor
 
 ALIGNMENT = 128
 """Bytes: of the widest type of OpenCL C, the most that a device has to align shared memory to."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Port:
     """An input or an output.
 
     Attributes:
-        buffer: what kernels read or write.
+        buffer: what kernels read or write, but for what is lent.
         shared: an array on the same memory; None where host and device share none.
+        lender: of an output whose results are lent.
+        aim: then tells the kernel where a run stores.
     """
 
     tensor: Tensor
     buffer: cl.Buffer
     shared: np.ndarray | None
+    lender: Lender | None = None
+    aim: Callable[[cl.Buffer], None] | None = None
+    _aimed: bool = False
+
+    def fresh(self) -> np.ndarray:
+        """A new array for the output of the next run; from here on that run stores in it, where it is lent."""
+        if self.lender is None or self.aim is None:
+            return np.empty((0,) if self.tensor.open else self.tensor.shape, self.tensor.dtype)
+        buffer, array = self.lender.lend()
+        self.aim(buffer)
+        self._aimed = True
+        return array
+
+    def own(self) -> None:
+        """From here on runs store in the port's own buffer."""
+        if self._aimed and self.aim:
+            self.aim(self.buffer)
+            self._aimed = False
 
     @cached_property
     def array(self) -> np.ndarray:
@@ -46,8 +67,8 @@ class Port:
             np.copyto(self.array, data)
 
     def drain(self, data: np.ndarray) -> None:
-        """Copies from the shared memory, at once."""
-        if data is not self.shared:
+        """Copies from the shared memory, at once, what is not there already."""
+        if data is not self.shared and not self._aimed:
             np.copyto(data, self.array)
 
     def enqueue_in(self, queue: cl.CommandQueue, data: Data) -> list[cl.Event]:
@@ -59,8 +80,8 @@ class Port:
         return [cl.enqueue_copy(queue, self.buffer, data, is_blocking=False)]
 
     def enqueue_out(self, queue: cl.CommandQueue, data: Data) -> list[cl.Event]:
-        """Enqueues the copy from the port."""
-        if data is self.shared or not self.tensor.nbytes:
+        """Enqueues the copy from the port, if there is something to copy."""
+        if data is self.shared or self._aimed or not self.tensor.nbytes:
             return []
         if isinstance(data, cl.Buffer):
             return [cl.enqueue_copy(queue, data, self.buffer, byte_count=self.tensor.nbytes)]
@@ -96,9 +117,26 @@ def port(context: cl.Context, device: cl.Device, tensor: Tensor) -> Port:
     flags = cl.mem_flags
     if not tensor.nbytes or not shares_memory(device):
         return Port(tensor, cl.Buffer(context, flags.READ_WRITE, max(tensor.nbytes, 1)), None)
+    return Port(tensor, *shared_memory(context, tensor))
+
+
+def shared_memory(context: cl.Context, tensor: Tensor) -> tuple[cl.Buffer, np.ndarray]:
+    """Allocates a buffer in memory that host and device share, and the array on it."""
+    flags = cl.mem_flags
     fine = cl.svm_mem_flags.READ_WRITE | cl.svm_mem_flags.SVM_FINE_GRAIN_BUFFER
     shared = cl.svm_empty(context, fine, tensor.shape, np.dtype(tensor.dtype), alignment=ALIGNMENT)  # type: ignore[arg-type]  # flags are ints
-    return Port(tensor, cl.Buffer(context, flags.READ_WRITE | flags.USE_HOST_PTR, hostbuf=shared), shared)
+    return cl.Buffer(context, flags.READ_WRITE | flags.USE_HOST_PTR, hostbuf=shared), shared
+
+
+def lend(context: cl.Context, outputs: Sequence[Port], aim: Callable[[int, cl.Buffer], None]) -> None:
+    """Lets runs store large outputs in memory that is given away.
+
+    Args:
+        aim: binds another buffer to an output, by its number.
+    """
+    for k, each in enumerate(outputs):
+        if each.shared is not None and each.tensor.nbytes >= LEAST:
+            each.lender, each.aim = Lender(partial(shared_memory, context, each.tensor)), partial(aim, k)
 
 
 def shares_memory(device: cl.Device) -> bool:

@@ -18,7 +18,7 @@ from .errors import DeviceError, InputError
 from .given import Data, Inputs, Outputs
 from .host_call import Kept
 from .plan import HostStep, Launch, Plan, Step
-from .ports import Port, check_targets, untangled
+from .ports import Port, check_targets, lend, untangled
 from .profile import Timing
 from .running import Run
 from .steps import Sequel
@@ -70,6 +70,8 @@ class Session:
             self._binder: Binder | None = self._bind(plan, self._memory)
             self._ready = self._binder.ready(plan.launches)
             self._sequel = Sequel(self.queue, self._ready)
+            if stages := self._binder.alone:
+                lend(self.queue.context, self._memory.outputs, stages.aim)
             self._restore()
 
     def _bind(self, plan: Plan, memory: Memory) -> Binder:
@@ -201,7 +203,8 @@ class Session:
         targets = given.outputs(self.outputs, outputs, self.queue.context)
         if outputs:
             check_targets(memory.outputs, targets.values())
-        return untangled(memory.inputs, sources), targets
+        aimed = {name: _aimed(port, target) for port, (name, target) in zip(memory.outputs, targets.items())}
+        return untangled(memory.inputs, sources), aimed
 
     def _open(self) -> Memory:
         if self._memory is None:
@@ -236,6 +239,14 @@ class Session:
                     raise InputError(f"{what} '{name}' has a shape that depends on data: there is no one array for it")
                 return port
         raise InputError(f"no {what} '{name}'; the {what}s are: {', '.join(str(p.tensor) for p in ports) or 'none'}")
+
+
+def _aimed(port: Port, target: Data | None) -> Data:
+    """Where an output goes: a new array where nothing is wanted. One of open shape is not there yet."""
+    if target is None:
+        return port.fresh()
+    port.own()
+    return target
 
 
 @lru_cache

@@ -46,13 +46,26 @@ class Stages:
         nbytes = LINE * (kernel.stages * (self._workers + 1) + 1)
         counters = cl.Buffer(queue.context, cl.mem_flags.READ_WRITE | cl.mem_flags.COPY_HOST_PTR, hostbuf=np.zeros(nbytes, np.uint8))
         self._arguments = (*(buffer for kind in KINDS for buffer in buffers[kind]), counters)
+        self._outputs = sum(len(buffers[kind]) for kind in KINDS[: KINDS.index("output")])
+        self._bound: list[cl.Kernel] = []
+
+    def aim(self, output: int, buffer: cl.Buffer) -> None:
+        """Lets runs that are enqueued from now on store an output in another buffer."""
+        for kernel in self._bound:
+            kernel.set_arg(self._outputs + output, buffer)
 
     def bound(self, first: int, end: int) -> Bound:
-        """The launch of the stages from `first` to that before `end`.
+        """The launch of the stages from `first` to that before `end`, which `aim` reaches.
 
         Raises:
             pyopencl.Error: the driver refuses an argument.
         """
+        launch = self.launch(first, end)
+        self._bound.append(launch[0])
+        return launch
+
+    def launch(self, first: int, end: int) -> Bound:
+        """The like, which stores outputs in the session's own buffers."""
         kernel = cl.Kernel(self._program, self._name)
         kernel.set_args(*self._arguments, np.int32(first), np.int32(end))
         return kernel, (self._workers,), (1,)
@@ -68,7 +81,7 @@ class Stage:
     @property
     def alone(self) -> Bound:
         """Its launch by itself."""
-        return self.stages.bound(self.number, self.number + 1)
+        return self.stages.launch(self.number, self.number + 1)
 
 
 def joined(steps: list[Bound | Stage]) -> list[Bound]:

@@ -152,7 +152,7 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
     group = work_group(target, grid)
     grid = (ceil(grid[0] / (run * group[0])) * group[0], grid[1], grid[2])
     nbytes = site.moved(weights)
-    cost = tile_cost(target, tile, items=prod(grid), work=work, nbytes=nbytes, weights=nbytes - site.moved())
+    cost = tile_cost(target, tile, items=prod(grid), work=work, nbytes=nbytes, weights=nbytes - site.moved(), columns=grid[1])
     scale = (site.read("s", 2),) if scaled(site) else ()
     unroll = 1 if target.kind == "cpu" else target.lanes
     params = {"V": target.lanes, **params, "SCALED": bool(scale), "RUN": run, "UNROLL": unroll, "WG": group}
@@ -259,10 +259,12 @@ def _depthwise(site: Site, op: Conv2D | OrderedConv2D) -> list[Kernel]:
                 continue
             rows, columns = (ty - 1) * op.stride[0] + w.shape[1], (tx - 1) * op.stride[1] + w.shape[2]
             loads = rows * columns / (tx * ty * taps)
+            registers = ty * (tx + columns) + 2
+            spilled = max(registers - target.registers, 0) / registers
             grid = (ceil(oh / ty) * ceil(ow / tx), blocks, n)
             kernels.append(tiled(
                 site, "conv_depthwise", tile=(tx * ty, 1), grid=grid,
-                work=2 * grid[0] * tx * ty * blocks * lanes * n * taps * (1 + 2 * loads),
+                work=2 * grid[0] * tx * ty * blocks * lanes * n * taps * (1.6 + loads + 2 * spilled),
                 flops=2 * y.type.size * taps, weights=w.size, pack=partial(pack_depthwise, w, lanes),
                 params={**_geometry(site, op), "TY": ty, "TX": tx}))
     return kernels

@@ -97,7 +97,7 @@ class Pool2D(Op):
             items = grid[0] * grid[1] * n
             loads = items * self.kernel[0] * min(segment, self.kernel[1] * tx)
             rounds = ceil(items / target.units) * target.units / items
-            work = (2 * loads + flops / lanes * (1 if self.kind == "max" else 1.5) + 6 * items) * target.lanes
+            work = (2 * loads + flops / lanes * (1 if self.kind == "max" else 1.5) + 20 * items) * target.lanes
             cost = target.launch + max(work * rounds * 2 / target.gflops, site.moved() / target.bandwidth) / 1e3
             params = {"V": lanes, "T": compute_type(dtype), "AVERAGE": int(self.kind == "average"), "LOWEST": extremes(dtype)[0],
                       "LARGER": combine("max", dtype), "IH": x.shape[1], "IW": x.shape[2], "OW": ow, "KY": self.kernel[0],

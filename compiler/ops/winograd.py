@@ -155,13 +155,13 @@ class _Tiling:
 
     def _cost(self, grid: tuple[int, ...], run: int, icb: int, ocb: int, groups: int, nbytes: int, weights: int) -> float:
         """Microseconds: the products, and the transforms in instructions per vector, at one a cycle, in which a unit could do four
-        operations; weights that are too many to stay near a unit come again for every block, and all that is transformed
+        operations; weights come again for every block, from afar where they are too many to stay near a unit, and all that is transformed
         leaves a GPU's unit and comes back."""
         target, points = self.site.target, (self.m + 2) ** 2
         tiles = grid[0] * run * self.block
         products = 2 * tiles * points * icb * groups * self.split * self.ob * target.lanes**2
         transforms = 4 * target.lanes * tiles * points * (5.5 * icb * self.split + 4.5 * ocb)
-        far = (grid[0] * run - 1) * weights if weights / self.split > NEAR_BYTES else 0
+        far = (grid[0] * run - 1) * weights // (1 if weights / self.split > NEAR_BYTES else 4)
         if target.kind == "gpu":
             far += 2 * 4 * target.lanes * tiles * points * (icb * self.split + ocb)
         return WORTH * tile_cost(target, (self.px, self.ob), items=prod(grid), work=products + transforms, nbytes=nbytes + far // 2,

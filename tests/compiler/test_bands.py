@@ -15,10 +15,10 @@ from planish.compiler import bands, memory, passes
 from planish.compiler.bands import Tiling, banded
 from planish.compiler.driver import compile_graph
 from planish.compiler.ir import Graph
-from planish.compiler.lower import Chain, Schedule, lower
+from planish.compiler.lower import Chain, Launch, Schedule, lower
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.pool import Pool2D
-from planish.compiler.targets import named
+from planish.compiler.targets import Target, named
 from planish.runtime import Session
 from tests.graphs import Build
 
@@ -120,6 +120,25 @@ def every_chain(schedule: Schedule, count: int, most: int) -> Schedule:
         steps.append(chain or schedule.launches[at])
         at += length if chain else 1
     return Schedule(schedule.graph, tuple(steps))  # type: ignore[arg-type]
+
+
+@pytest.mark.device
+@pytest.mark.parametrize("seed", range(5))
+def test_chains_of_whatever_is_chosen(device: cl.Device, seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a tuner may choose: any candidate of any launch, in any number of bands."""
+    rng = np.random.default_rng(seed)
+
+    def chosen(schedule: Schedule, target: Target) -> Schedule:
+        launches = tuple(step.choose(int(rng.integers(len(step.candidates)))) for step in schedule.launches if isinstance(step, Launch))
+        return every_chain(Schedule(schedule.graph, launches), int(rng.integers(1, 12)), 9)
+
+    b = inverted_residual(size=19)
+    plain = compile_graph(b.graph, replace(SMALL, cache=0))
+    monkeypatch.setattr("planish.compiler.driver.banded", chosen)
+    with Session(compile_graph(b.graph, SMALL), device) as chained, Session(plain, device) as apart:
+        expected = apart.run(b.feed)
+        for name, result in chained.run(b.feed).items():
+            np.testing.assert_allclose(result, expected[name], rtol=1e-4, atol=1e-4 * np.abs(expected[name]).max())
 
 
 @pytest.mark.device
