@@ -121,8 +121,8 @@ def _kept(run: Run, path: Path, show: Shown) -> list[str]:
     found = search.find()
     keep.write(path, found.names)
     launches = [f"  {', '.join(map(one_line, nodes))}" for nodes in found.kept]
-    return [f"{len(found.kept)} launches stay in float32, then the outputs deviate by {found.worst.relative:.2e}; "
-            f"{found.trials} plans tried",
+    return [f"launches that stay in float32: {len(found.kept)}; then the outputs deviate by {found.worst.relative:.2e} "
+            f"({found.trials} plans tried)",
             *launches, one_line(f"wrote {path}: planish compile --precision f16 --keep-f32 {path}")]
 
 

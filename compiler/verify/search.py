@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -106,7 +107,7 @@ class Search:
         if key not in self.known:
             self.watch(f"{len(key)} launches in float32")
             _, plan = self._compiled(kept)
-            with Stepper(plan, self.device) as session:
+            with closing(Stepper(plan, self.device)) as session:
                 outputs = session.run(self.inputs)
             found = [deviation(array, self.expected[name]) for name, array in outputs.items()]
             self.known[key] = max(found, key=lambda d: d.relative, default=Deviation(0.0, 0.0))
@@ -115,7 +116,7 @@ class Search:
     def _layers(self, kept: Sequence[Nodes]) -> list[Layer]:
         schedule, plan = self._compiled(kept)
         self.watch(f"looking at each launch, {len(kept)} in float32")
-        with Stepper(plan, self.device) as session:
+        with closing(Stepper(plan, self.device)) as session:
             return list(compare(session, self.graph, matched(plan, schedule), self.feed, self.inputs).layers)
 
     def _compiled(self, kept: Sequence[Nodes]) -> tuple[Schedule, Plan]:

@@ -38,11 +38,13 @@ def layers(found: Layers, tolerance: float) -> Table:
     """A launch a line, the first that errs marked."""
     jump = found.jump(tolerance)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("#", "kernel", "value", "error", "own", "nodes"):
-        table.add_column(name, justify="right" if name in ("#", "error", "own") else "left", overflow="fold")
+    for name in ("#", "kernel", "error", "own"):
+        table.add_column(name, justify="left" if name == "kernel" else "right", no_wrap=True)
+    table.add_column("nodes", overflow="fold")
+    table.add_column("value", overflow="ellipsis", no_wrap=True, max_width=40)
     for layer in found.layers:
         style = "bold red" if layer is jump else "red" if not layer.own.within(tolerance) else ""
-        cells = (str(layer.launch), layer.variant, layer.value, f"{layer.error.relative:.1e}", f"{layer.own.relative:.1e}", nodes(layer))
+        cells = (str(layer.launch), layer.variant, f"{layer.error.relative:.1e}", f"{layer.own.relative:.1e}", nodes(layer), layer.value)
         table.add_row(*(Text(one_line(cell)) for cell in cells), style=style)
     return table
 

@@ -152,6 +152,32 @@ def test_steps_on_the_host(capsys: Capture) -> None:
     assert "host nonzero" in out
 
 
+@pytest.mark.device
+def test_a_loop_is_compared_by_its_outputs_alone(capsys: Capture) -> None:
+    body = helper.make_graph(
+        [helper.make_node("Add", ["s", "s"], ["t"], "twice"), helper.make_node("ReduceSum", ["t"], ["sum"], keepdims=0),
+         helper.make_node("Less", ["sum", "most"], ["more"])], "body",
+        [helper.make_tensor_value_info("i", 7, []), helper.make_tensor_value_info("go", 9, []), helper.make_tensor_value_info("s", 1, [4])],
+        [helper.make_tensor_value_info("more", 9, []), helper.make_tensor_value_info("t", 1, [4])])  # fmt: skip
+    node = helper.make_node("Loop", ["", "yes", "x"], ["y"], "loop", body=body)
+    constants = {"yes": np.array(True), "most": np.array(100, np.float32)}
+    model = write(Path(), onnx_model([node], {"x": (np.float32, (4,))}, ["y"], constants))
+    compiled(model)
+    assert Plan.read("plan").loops
+    verified(capsys, model, "plan")
+    _, verdict = verified(capsys, model, "plan", "--layers", status=1)
+    assert "a loop that the host drives, loop; without --layers and --keep-f32 it would be accepted" in verdict
+
+
+@pytest.mark.device
+def test_a_plan_for_gpus(capsys: Capture) -> None:
+    """A kernel each, images in blocks of four channels."""
+    model = UPSCALER.with_suffix(".onnx")
+    compiled(model, "--target", "gpu", "--precision", "f16")
+    out, _ = verified(capsys, model, "plan", "--layers", "--reference", "numpy")
+    assert len(re.findall(r"^ *\d+ ", out, re.MULTILINE)) == len(Plan.read("plan").launches)
+
+
 # -- half precision
 
 
@@ -163,7 +189,7 @@ def test_half_precision_is_mended(capsys: Capture) -> None:
     assert re.search(r"^the error jumps at launch 2, .* by inf .*nodes: conv1, relu1$", out, re.MULTILINE)
     assert "'r3' deviates by inf" in verdict
     out, verdict = verified(capsys, model, "plan", "--keep-f32", "keep.json", status=1)
-    assert "1 launches stay in float32" in out
+    assert "launches that stay in float32: 1; then" in out
     assert "compile it with --keep-f32 keep.json" in verdict
     assert json.loads(Path("keep.json").read_text()) == ["conv1", "relu1"]
     for given in ("keep.json", "conv1", "conv1,relu1"):
