@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a plan; returns the exit status: 0, or 1 after one `error:` line."""
-    parser = Parser("python -m planish.runtime", description="Runs a plan; `python -m planish.runtime profile PLAN` tells where its time goes.")
+    parser = Parser("python -m planish.runtime", description="Runs a plan; with `profile` before it, tells where the time goes.")
     add_run_arguments(parser)
     return guarded(lambda: run_plan(parser.parse_args(arguments)))
 
