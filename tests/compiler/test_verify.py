@@ -199,6 +199,7 @@ def test_half_precision_is_mended(capsys: Capture) -> None:
 
 
 @pytest.mark.device
+@pytest.mark.slow
 def test_values_that_hide_others(capsys: Capture) -> None:
     """Behind a value that overflowed the next one cannot be seen; what does not overflow stays in half precision."""
     model = layered(0.1, 2e3, 0.1, 1e-5, 1e-2, 0.1)
@@ -212,6 +213,7 @@ def test_values_that_hide_others(capsys: Capture) -> None:
 
 
 @pytest.mark.device
+@pytest.mark.slow
 def test_a_tolerance_that_half_precision_misses_everywhere(capsys: Capture) -> None:
     """No launch is far off; some of them are kept in float32, and float32 is not asked for more than it can."""
     model = layered(0.1, 0.1, 0.1, 0.1)
