@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Protocol, TypeVar
 
-import numpy as np
 from rich.console import Console
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from planish.runtime import cache, devices
 from planish.runtime.bench import add_bench_arguments, add_devices_arguments, bench_plan, list_devices
 from planish.runtime.cli import Parser, add_run_arguments, guarded, run_plan
-from planish.runtime.errors import one_line
 from planish.runtime.plan import check_free
+from planish.runtime.profiler import add_profile_arguments, profile_plan
 
-from . import driver, operators, passes, pictures, report, targets, tune, tuning_database
+from . import arguments, driver, keep, operators, passes, pictures, report, targets, tune, tuning_database
 from .errors import OptionError
+from .progress import ERRORS, Shown
+from .progress import progress as showing
 from .tune import Tuning
-
-T = TypeVar("T")
-ERRORS = Console(stderr=True, highlight=False, soft_wrap=True)
+from .verify import add_verify_arguments, verify_plan
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(given: Sequence[str] | None = None) -> int:
     """The command `planish`; returns the exit status: 0, or 1 after one `error:` line."""
 
     def call() -> None:
-        options = _parser().parse_args(arguments)
+        options = _parser().parse_args(given)
         options.call(options)
 
     return guarded(call, show=lambda line: ERRORS.print(Text(line, style="red")))
@@ -61,12 +55,15 @@ def _parser() -> Parser:
     compiler.add_argument("--device", help="for --target auto: gpu, cpu, part of a name, or platform:device (default: the best)")
     compiler.add_argument("--precision", choices=driver.PRECISIONS, default="f32",
                           help="f16 stores intermediates and weights in half precision")
-    compiler.add_argument("--input-shape", action="append", default=[], type=_shape, metavar="NAME=1,224,224,3",
+    compiler.add_argument("--keep-f32", type=keep.nodes, default=[], metavar="FILE|NODE,…",
+                          help="with f16, nodes whose weights and results stay in float32: their names, or the file that planish verify "
+                          "--keep-f32 writes")
+    compiler.add_argument("--input-shape", action="append", default=[], type=arguments.shape, metavar="NAME=1,224,224,3",
                           help="shape of an input that the model leaves open, repeatable")
-    compiler.add_argument("--dim", action="append", default=[], type=_dim, metavar="NAME=8",
+    compiler.add_argument("--dim", action="append", default=[], type=arguments.dim, metavar="NAME=8",
                           help="extent of a dimension that the model leaves open under a name, wherever it stands, repeatable")
     compiler.add_argument("--batch", type=int, metavar="N", help="extent of the first dimension of every input that leaves it open")
-    compiler.add_argument("--input-value", action="append", default=[], type=_value, metavar="NAME=1,2|FILE",
+    compiler.add_argument("--input-value", action="append", default=[], type=arguments.value, metavar="NAME=1,2|FILE",
                           help="make an input a constant, as one that decides shapes has to be: numbers or an .npy file; repeatable")
     compiler.add_argument("--tune", choices=tune.EFFORTS, metavar="EFFORT",
                           help="measure kernels on the device and take the fastest: fast, those that should be the best; full, all; "
@@ -99,9 +96,20 @@ def _parser() -> Parser:
     timer.set_defaults(call=lambda options: bench_plan(options, read=pictures.read))
     add_bench_arguments(timer)
 
+    profiler = commands.add_parser("profile", help="tell where the time of a run goes", description="Times every launch by the device's "
+                                   "clock, beside the device's limits: by itself, by layer, or by kernel; as a trace, too.")
+    profiler.set_defaults(call=lambda options: profile_plan(options, read=pictures.read))
+    add_profile_arguments(profiler)
+
     lister = commands.add_parser("devices", help="list the OpenCL devices", description="Lists the OpenCL devices, the best first.")
     lister.set_defaults(call=list_devices)
     add_devices_arguments(lister)
+
+    checker = commands.add_parser("verify", help="hold a plan against its model",
+                                   description="Runs a plan and a reference on the same inputs, "
+                                  "and says how far the outputs are from each other; with status 1 where that is too far.")
+    checker.set_defaults(call=lambda options: verify_plan(options, read=pictures.read))
+    add_verify_arguments(checker)
 
     keeper = commands.add_parser("tuning", help="show or merge files of measurements",
                                  description="Shows what files of measurements hold, or merges them.")
@@ -120,8 +128,8 @@ def _parser() -> Parser:
 def _compile(options: argparse.Namespace) -> None:
     model = options.model
     output = options.output or model.parent / f"{model.stem}.plan"
-    shapes, values = _once("--input-shape", options.input_shape), _once("--input-value", options.input_value)
-    dims = _once("--dim", options.dim)
+    shapes, values = arguments.once("--input-shape", options.input_shape), arguments.once("--input-value", options.input_value)
+    dims = arguments.once("--dim", options.dim)
     writes = not options.stop_after and not options.check
     if writes:
         if model.resolve().is_relative_to(output.resolve()):
@@ -129,9 +137,9 @@ def _compile(options: argparse.Namespace) -> None:
         check_free(output, force=options.force)
     target = targets.resolve(options.target, options.device)
     target = replace(target, winograd=not options.no_winograd, megakernel=target.megakernel and not options.no_megakernel)
-    with _progress(model.name) as progress:
+    with showing(model.name) as progress:
         tuning = _tuning_of(options, progress)
-        plan, result = driver.compile_model(model, target, precision=options.precision, input_shapes=shapes,
+        plan, result = driver.compile_model(model, target, precision=options.precision, keep_f32=options.keep_f32, input_shapes=shapes,
                                             input_values=values, dims=dims, batch=options.batch, host=not options.no_host, tuning=tuning,
                                             dump_ir=options.dump_ir, stop_after=options.stop_after, progress=progress)
         if plan and writes:
@@ -145,36 +153,6 @@ def _compile(options: argparse.Namespace) -> None:
     if options.check:
         report.places(console, result, plan)
     report.summary(console, result, plan, output if writes else None, target)
-
-
-class Shown(Protocol):
-    """Shows how far a compilation is."""
-
-    def __call__(self, stage: str, done: float | None = None, what: str = "") -> None:
-        """Args:
-        done: share of the stage's work; what: goes on in it.
-        """
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Shown]:
-    """A spinner with the stage at hand, and a bar where its share is known, on a terminal; nothing elsewhere."""
-    if not ERRORS.is_terminal:
-        yield lambda stage, done=None, what="": None
-        return
-    shown = one_line(name)
-    with ERRORS.status(Text(shown)) as status:
-
-        def show(stage: str, done: float | None = None, what: str = "") -> None:
-            line = Text(f"{shown}: {stage}")
-            if done is None:
-                status.update(line)
-                return
-            grid = Table.grid(padding=(0, 1))
-            grid.add_row(line, ProgressBar(completed=100 * done, width=30), Text(what))
-            status.update(grid)
-
-        yield show
 
 
 def _tuning_of(options: argparse.Namespace, progress: Shown) -> Tuning | None:
@@ -202,53 +180,6 @@ def _tuning(options: argparse.Namespace) -> None:
         tuning_database.write(options.output, merged)
     for device, entries in sorted(merged.items()):
         print(f"{len(entries):>5} launches  {device}")
-
-
-def _shape(text: str) -> tuple[str, tuple[int, ...]]:
-    name, equals, extents = text.rpartition("=")
-    try:
-        shape = tuple(int(e) for e in extents.split(",")) if extents else ()
-    except ValueError:
-        shape = (-1,)
-    if not equals or not name or any(e < 0 for e in shape):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=1,224,224,3")
-    return name, shape
-
-
-def _dim(text: str) -> tuple[str, int]:
-    name, _, extent = text.rpartition("=")
-    try:
-        if name:
-            return name, int(extent)
-    except ValueError:
-        pass
-    raise argparse.ArgumentTypeError(f"{text!r} is not NAME=8")
-
-
-def _value(argument: str) -> tuple[str, np.ndarray]:
-    """Numbers, which have rank 1, or rank 0 without a comma; or a file."""
-    name, _, given = argument.rpartition("=")
-    try:
-        text = f"[{given}]" if "," in given else given
-        array = np.load(given, allow_pickle=False) if given.endswith(".npy") else np.array(json.loads(text))
-    except (OSError, ValueError):
-        array = None
-    if not name or not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
-        raise argparse.ArgumentTypeError(f"{argument!r} is not NAME=1,2,3, NAME=0.5 or NAME=file.npy")
-    return name, array
-
-
-def _once(option: str, given: Sequence[tuple[str, T]]) -> dict[str, T]:
-    found: dict[str, T] = {}
-    for name, value in given:
-        if name in found:
-            raise OptionError(f"{option} gives '{name}' twice: {_listed(found[name])}, {_listed(value)}")
-        found[name] = value
-    return found
-
-
-def _listed(value: object) -> object:
-    return value.tolist() if isinstance(value, np.ndarray) else list(value) if isinstance(value, tuple) else value
 
 
 if __name__ == "__main__":

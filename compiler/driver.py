@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -65,7 +66,7 @@ class Report:
         return list(self.seconds)[-1]
 
 
-def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32",
+def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32", keep_f32: Collection[str] = (),
                   input_shapes: Mapping[str, Shape] | None = None, input_values: Mapping[str, np.ndarray] | None = None,
                   dims: Mapping[str, int] | None = None, batch: int | None = None, host: bool = True, tuning: Tuning | None = None,
                   dump_ir: Path | None = None, stop_after: str | None = None,
@@ -75,6 +76,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     Args:
         target: or its name; "auto" is that of the best device present.
         precision: "f32", or "f16": intermediates and weights in half precision, arithmetic in float32.
+        keep_f32: of "f16", the nodes of the model whose weights and results stay in float32.
         input_shapes, input_values, dims, batch: what is given of the model's inputs, as of `InputOptions`; needed where it leaves
             dimensions open, and where inputs decide shapes.
         host: whether nodes without kernels may run on the host, in numpy.
@@ -89,6 +91,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     """
     if precision not in PRECISIONS:
         raise OptionError(f"no precision '{precision}'; one of {', '.join(PRECISIONS)}")
+    if keep_f32 and precision != "f16":
+        raise OptionError(f"--keep-f32 is for --precision f16; with {precision} nothing is stored in half precision: leave it out")
     if stop_after not in (None, "import", *passes.NAMES):
         raise OptionError(f"no pass '{stop_after}' to stop after; one of import, {', '.join(passes.NAMES)}")
     if tuning and isinstance(target, str) and target != "auto":
@@ -104,6 +108,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     clock.stop()
     report.nodes = report.nodes_after = sum(1 for _ in graph.walk())
     report.sources = tuple(dict.fromkeys(source for node in graph.walk() for source in node.sources))
+    _check_nodes(str(path), keep_f32, report.sources)
     _dump(dump_ir, 0, "import", graph)
     if stop_after == "import":
         return None, report
@@ -121,7 +126,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     if stop_after:
         return None, report
 
-    schedule = lower(graph, target, precision)
+    schedule = lower(graph, target, precision, keep_f32)
     report.events += [("lower", event) for event in _hosted(schedule)]
     if not host:
         _check_host(str(path), schedule)
@@ -135,7 +140,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     arena = memory.assign(schedule, target.alignment)
     clock.start("render")
     provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": hashlib.sha256(data).hexdigest(),
-                  "target": target.name, "lanes": target.lanes, "precision": precision}
+                  "target": target.name, "lanes": target.lanes, "precision": precision,
+                  **({} if target.winograd else {"winograd": False}), **({"keep_f32": sorted(set(keep_f32))} if keep_f32 else {})}
     plan = replace(emit(schedule, arena, target), provenance=provenance)
     clock.stop()
     report.host = len(plan.host_steps)
@@ -157,6 +163,15 @@ def compile_graph(graph: Graph, target: Target, *, precision: str = "f32", pipel
     """
     schedule = banded(lower(passes.run(graph, target, pipeline=pipeline), target, precision), target)
     return emit(schedule, memory.assign(schedule, target.alignment), target)
+
+
+def _check_nodes(path: str, names: Collection[str], known: Sequence[str]) -> None:
+    """Refuses names that no node of the model has."""
+    unknown = sorted(set(names).difference(known))
+    if unknown:
+        near = get_close_matches(unknown[0], known, 3, 0) or ["(none)"]
+        raise OptionError(f"{path}: no node '{unknown[0]}' to keep in float32; the nearest are {', '.join(map(repr, near))}, and "
+                          "planish compile --check lists all")
 
 
 def _check_extents(path: str, schedule: Schedule) -> None:

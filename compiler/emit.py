@@ -130,9 +130,10 @@ class _Emission:
         arguments = [tuple(self._argument(launch, o, places) for o in r.operands) for launch, r in zip(chain.launches, rendered)]
         stage = self.joined.add_chain(rendered, chain, arguments)
         kernels = [launch.kernel for launch in chain.launches]
+        distinct = tuple(dict.fromkeys(a for each in reversed(arguments) for a in reversed(each)))[::-1]  # the result stays the last
         between = sum(2 * launch.site.output.nbytes for launch in chain.launches[:-1])
         return plan_format.Launch(
-            0, (len(chain.bands) * chain.images,), (1,), tuple(dict.fromkeys(a for each in arguments for a in each)),
+            0, (len(chain.bands) * chain.images,), (1,), distinct,
             tuple(dict.fromkeys(source for launch in chain.launches for source in launch.site.node.sources)),
             sum(k.flops for k in kernels), sum(k.nbytes for k in kernels) - between, chain_variant(chain), stage)
 

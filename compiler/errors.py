@@ -5,6 +5,7 @@
         ├── ModelError            the file is missing, damaged or not a model
         ├── OptionError           an option does not fit the model or the device
         ├── UnsupportedError      nodes that no op of this compiler can take; lists every one
+        ├── DifferenceError       a plan does not give what its model says
         └── GraphError            a graph that contradicts itself: a fault of a frontend or a pass
 
 Every message says where, what, and what would be accepted; the command line prints it as one `error:` line.
@@ -30,6 +31,10 @@ class ModelError(CompileError):
 
 class OptionError(CompileError):
     """An option names something that the model or the device does not have."""
+
+
+class DifferenceError(CompileError):
+    """A plan's outputs are not those of the reference."""
 
 
 class GraphError(CompileError):

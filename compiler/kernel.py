@@ -111,23 +111,34 @@ class Kernel:
 
 @dataclass(frozen=True)
 class Site:
-    """What an op knows when it names its kernels: the node, the target, and how its operands and results are stored."""
+    """What an op knows when it names its kernels: the node, the target, and how its operands and results are stored.
+
+    Attributes:
+        single: the values whose buffers stay in float32 where the precision is half.
+    """
 
     graph: Graph
     node: Node
     target: Target
     precision: str
+    single: frozenset[str] = frozenset()
 
     @property
     def op(self) -> Any:
         return self.node.op
 
     def storage(self, name: str) -> np.dtype[Any]:
-        """How the elements of a value are stored: half precision is for what neither the user nor the body of a loop sees."""
+        """How the elements of a value are stored: half precision is for what neither the user nor the body of a loop sees, and a constant
+        goes with the result."""
         dtype = self.graph.type(name).dtype
-        if self.precision == "f16" and dtype == np.float32 and not self._external(name):
-            return np.dtype(np.float16)
+        if self._halves(self.node.output if self.graph.constant(name) is not None else name) and dtype == np.float32:
+            return dtype if self._external(name) else np.dtype(np.float16)
         return dtype
+
+    def _halves(self, name: str) -> bool:
+        """Whether the buffer of a value may be of half precision."""
+        root = (self.graph.value(name).home if name else None) or name
+        return self.precision == "f16" and root not in self.single
 
     def _external(self, name: str) -> bool:
         value = self.graph.value(name)
@@ -165,12 +176,12 @@ class Site:
 
     def pack(self, name: str, make: Callable[[], np.ndarray]) -> Read:
         """Weights for the template: of float64 in that, else in half precision where that is the storage, or in float32."""
-        narrow = np.dtype(np.float16 if self.precision == "f16" else np.float32)
+        narrow = np.dtype(np.float16 if self._halves(self.node.output) else np.float32)
         dtype = self.graph.type(self.node.inputs[0]).dtype
         return Read(name, Pack(make), dtype if dtype == np.float64 else narrow)
 
     def moved(self, weights: int = 0) -> int:
         """Bytes of the operands, `weights` elements and the results, each counted once."""
         views = {v: self.view(v) for v in self.node.operands if self.graph.constant(v) is None}
-        itemsize = 2 if self.precision == "f16" else 4
+        itemsize = 2 if self._halves(self.node.output) else 4
         return sum(v.nbytes for v in views.values()) + sum(self.view(v).nbytes for v in self.node.outputs) + weights * itemsize

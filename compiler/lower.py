@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
-from .ir import Graph
+from .ir import Graph, Node
 from .kernel import Kernel, Site
 from .passes.lay_out import is_view
 from .targets import Target
@@ -94,21 +94,24 @@ class Schedule:
                 yield from step.body.walk()
 
 
-def lower(graph: Graph, target: Target, precision: str = "f32") -> Schedule:
+def lower(graph: Graph, target: Target, precision: str = "f32", keep_f32: Collection[str] = ()) -> Schedule:
     """Names the kernels of every node that is more than a view, lets it run on the host, or lets the host drive it.
 
     Args:
         graph: laid out.
         precision: "f32", or "f16" for half-precision storage with float32 arithmetic.
+        keep_f32: nodes of the model whose weights and results are stored in float32 all the same.
     """
     launches: list[Step] = []
-    for node in graph.nodes():
-        site = Site(graph, node, target, precision)
+    nodes = graph.nodes()
+    single = _single(graph, nodes, frozenset(keep_f32)) if keep_f32 else frozenset()
+    for node in nodes:
+        site = Site(graph, node, target, precision, single)
         if node.op.host:
             launches.append(HostStep(site))
             continue
         if node.op.driven:
-            launches.append(LoopStep(site, lower(node.op.body, target, precision)))
+            launches.append(LoopStep(site, lower(node.op.body, target, precision, keep_f32)))
             continue
         if is_view(graph, node):
             continue
@@ -118,3 +121,16 @@ def lower(graph: Graph, target: Target, precision: str = "f32") -> Schedule:
         assert candidates, f"{node.name}: no kernel for {node.op}"
         launches.append(Launch(site, candidates))
     return Schedule(graph, tuple(launches))
+
+
+def _single(graph: Graph, nodes: Sequence[Node], keep: frozenset[str]) -> frozenset[str]:
+    """The values in whose buffers nodes to be kept store, and the compiler's own copies of these."""
+    found: set[str] = set()
+    while True:
+        known = len(found)
+        for node in nodes:
+            copied = not node.sources and bool(node.inputs) and (graph.value(node.inputs[0]).home or node.inputs[0]) in found
+            if copied or not keep.isdisjoint(node.sources):
+                found.update(graph.value(v).home or v for v in node.outputs if v)
+        if len(found) == known:
+            return frozenset(found)

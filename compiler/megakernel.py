@@ -200,6 +200,11 @@ def chain_variant(chain: Chain) -> str:
     return f"{len(chain.bands)} bands of {' + '.join(launch.kernel.variant() for launch in chain.launches)}"
 
 
+def chained(variant: str) -> list[str]:
+    """The kernels of which a launch tells: those of a chain, or its one."""
+    return re.sub(r"^\d+ bands of ", "", variant).split(" + ")
+
+
 class _Order:
     """Which stages have to be done before one may begin: those that write what it reads or writes, or read what it writes."""
 

@@ -12,11 +12,9 @@ from time import perf_counter
 
 import numpy as np
 
-from . import devices, limits
+from . import breakdown, devices, limits
 from .cli import Reader, count, feeds, progress, read_array
 from .devices import describe
-from .limits import Limits
-from .profile import Timing
 from .running import Run
 from .session import Session, load
 
@@ -45,7 +43,7 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
                         help="an array (.npy), repeatable; an input that is not given gets seeded noise")
     parser.add_argument("--device", help="gpu, cpu, part of a name, or platform:device (default: the best)")
     parser.add_argument("--warmup", type=count, default=10, metavar="N", help="runs that are not timed (default: 10)")
-    parser.add_argument("--runs", type=_some, default=100, metavar="N", help="runs that are timed (default: 100)")
+    parser.add_argument("--runs", type=some, default=100, metavar="N", help="runs that are timed (default: 100)")
     parser.add_argument("--json", action="store_true", help="print one JSON document")
 
 
@@ -71,7 +69,7 @@ def bench_plan(options: argparse.Namespace, *, read: Reader = read_array) -> Non
     print(f"loaded in {loaded:.3f} s")
     print(f"{latency.runs} runs: " + ", ".join(f"{name} {ms:.3f}" for name, ms in latency.milliseconds.items()) + " ms")
     print(f"throughput {latency.throughput:.1f} runs a second")
-    print(table(timings, most))
+    print(breakdown.table(breakdown.groups(timings, most), most))
 
 
 def add_devices_arguments(parser: argparse.ArgumentParser) -> None:
@@ -123,21 +121,7 @@ def measure(session: Session, inputs: Mapping[str, np.ndarray], runs: int, warmu
     return Latency(runs, {name: float(np.percentile(times, at)) for name, at in PERCENTILES.items()}, throughput)
 
 
-def table(timings: list[Timing], most: Limits) -> str:
-    """Text: a line for each launch, with shares of the limits, and the sum."""
-    total = sum(t.microseconds for t in timings)
-    lines = [f"limits: {most.gflops:.0f} GFLOP/s; " + ", ".join(f"{rate:.0f} GB/s in {nbytes >> 20} MB" for nbytes, rate in most.bandwidth),
-             f"{'#':>4}  {'µs':>9}  {'%':>5}  {'GFLOP/s':>8}  {'of it':>5}  {'GB/s':>7}  {'of it':>5}  kernel"]
-    for t in timings:
-        per = max(t.microseconds, 1e-3) * 1e3
-        arithmetic, bandwidth = most.shares(t)
-        name = f"{t.variant}  {', '.join(t.nodes)}".rstrip()
-        lines.append(f"{t.launch:>4}  {t.microseconds:>9.1f}  {100 * t.microseconds / max(total, 1e-9):>5.1f}  {t.flops / per:>8.1f}  "
-                     f"{arithmetic:>5.0%}  {t.nbytes / per:>7.1f}  {bandwidth:>5.0%}  {name if len(name) <= 90 else name[:87] + '...'}")
-    return "\n".join([*lines, f"{'':>4}  {total:>9.1f}  in {len(timings)} launches"])
-
-
-def _some(text: str) -> int:
+def some(text: str) -> int:
     number = count(text)
     if not number:
         raise argparse.ArgumentTypeError("0 runs are none to time")

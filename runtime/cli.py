@@ -33,7 +33,7 @@ class Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a plan; returns the exit status: 0, or 1 after one `error:` line."""
-    parser = Parser("python -m planish.runtime", description="Runs a plan.")
+    parser = Parser("python -m planish.runtime", description="Runs a plan; with `profile` before it, tells where the time goes.")
     add_run_arguments(parser)
     return guarded(lambda: run_plan(parser.parse_args(arguments)))
 
@@ -155,8 +155,8 @@ def progress(text: str) -> Iterator[None]:
         print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def feeds(session: Session, given: Sequence[str], read: Reader) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The arrays of all inputs, and the names of those that are noise."""
+def feeds(session: Session, given: Sequence[str], read: Reader, seed: int = 0) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays of all inputs, and the names of those that are noise: the same for the same seed."""
     tensors = {t.name: t for t in session.inputs}
     accepted = ", ".join(map(str, tensors.values())) or "none"
     files: dict[str, Path] = {}
@@ -173,7 +173,7 @@ def feeds(session: Session, given: Sequence[str], read: Reader) -> tuple[dict[st
         if not Path(file).is_file():
             raise InputError(f"input '{name}': no such file: {file}")
         files[name] = Path(file)
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     arrays = {name: read(files[name], t) if name in files else t.noise(rng) for name, t in tensors.items()}
     return arrays, [name for name in tensors if name not in files]
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeAlias
 
-import numpy as np
 import pyopencl as cl
 
+from .command_buffer import Bound
 from .host_call import Kept
 from .stages import Stage
 from .steps import Call, Ready
+
+Span: TypeAlias = tuple[float, float]
+"""Microseconds: from the beginning of the first launch of the run, and from start to end."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +45,35 @@ def measure(queue: cl.CommandQueue, launches: Sequence[Ready], repeat: int) -> l
     Args:
         queue: in order, with profiling enabled.
     """
-    times = np.full((repeat, len(launches)), np.inf)
+    return [min(microseconds for _, microseconds in spans) for spans in zip(*record(queue, launches, repeat))]
+
+
+def record(queue: cl.CommandQueue, launches: Sequence[Ready], repeat: int = 1) -> list[list[Span]]:
+    """When each launch began, and how long it took, in each of `repeat` runs, after one that is not counted.
+
+    Args:
+        queue: as of `measure`.
+    """
     alone = [each.alone if isinstance(each, Stage) else each for each in launches]
-    for run in range(-1, repeat):
-        kept: Kept = {}
-        done = [cl.enqueue_nd_range_kernel(queue, *each) if isinstance(each, tuple) else _host(queue, each, kept) for each in alone]
-        queue.finish()
-        if run >= 0:
-            times[run] = [d if isinstance(d, float) else (d.profile.end - d.profile.start) / 1e3 for d in done]
-    return [float(t) for t in times.min(axis=0)]
+    return [_record(queue, alone) for _ in range(repeat + 1)][1:]
+
+
+def _record(queue: cl.CommandQueue, alone: Sequence[Bound | Call]) -> list[Span]:
+    """What the host does begins where what is before it ends: it waits for that."""
+    kept: Kept = {}
+    done = [cl.enqueue_nd_range_kernel(queue, *each) if isinstance(each, tuple) else _host(queue, each, kept) for each in alone]
+    queue.finish()
+    spans: list[Span] = []
+    end, zero = 0.0, None
+    for each in done:
+        if isinstance(each, float):
+            begin, microseconds = end, each
+        else:
+            zero = each.profile.start / 1e3 - end if zero is None else zero
+            begin, microseconds = each.profile.start / 1e3 - zero, (each.profile.end - each.profile.start) / 1e3
+        spans.append((begin, microseconds))
+        end = begin + microseconds
+    return spans
 
 
 def _host(queue: cl.CommandQueue, call: Call, kept: Kept) -> float:

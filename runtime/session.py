@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
+from collections.abc import Callable
+from functools import lru_cache, partial
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 import pyopencl as cl
@@ -21,7 +22,9 @@ from .plan import HostStep, Launch, Plan, Step
 from .ports import Port, check_targets, lend, untangled
 from .profile import Timing
 from .running import Run
-from .steps import Sequel
+from .steps import Ready, Sequel
+
+T = TypeVar("T")
 
 
 def load(path: str | Path, device: Selector = None) -> Session:
@@ -170,16 +173,31 @@ class Session:
         Raises:
             InputError, DeviceError: as `run`.
         """
+        times = self._recorded(inputs, partial(profile.measure, repeat=repeat))
+        return [self._timing(number, launch, time) for number, (launch, time) in enumerate(zip(self._launches, times))]
+
+    def trace(self, inputs: Inputs) -> list[tuple[float, Timing]]:
+        """Times every launch of one run, by the device's clock: when it began, in microseconds behind the first, and how long it took.
+        The model's states are reset.
+
+        Raises:
+            InputError, DeviceError: as `run`.
+        """
+        (spans,) = self._recorded(inputs, profile.record)
+        return [(begin, self._timing(number, launch, time)) for number, (launch, (begin, time)) in enumerate(zip(self._launches, spans))]
+
+    def _recorded(self, inputs: Inputs, how: Callable[[cl.CommandQueue, list[Ready]], T]) -> T:
+        """What is recorded of launches in a queue that notes times."""
         with self._lock, refusals(self.device):
             memory = self._open()
             sources, _ = self._checked(memory, inputs, None)
             self._rest()
             queue = _queue(self.queue.context, timed=True)
             events = [event for port, source in zip(memory.inputs, sources) for event in port.enqueue_in(queue, source)]
-            times = profile.measure(queue, self._ready, repeat)
+            found = how(queue, self._ready)
             del events
             self._restore()
-        return [self._timing(number, launch, time) for number, (launch, time) in enumerate(zip(self._launches, times))]
+        return found
 
     def _timing(self, number: int, launch: Step, time: float) -> Timing:
         if not isinstance(launch, Launch):

@@ -134,7 +134,7 @@ def test_every_option_is_documented() -> None:
     assert set(sections) == set(commands.choices)
     for name, parser in commands.choices.items():
         rows = re.findall(r"^\| (`-.*?) \|", sections[name], re.MULTILINE)
-        assert {option for row in rows for option in re.findall(r"(?<!\w)--?[a-z][a-z-]*", row)} == options(parser), name
+        assert {option for row in rows for option in re.findall(r"(?<!\w)--?[a-z][a-z0-9-]*", row)} == options(parser), name
     words = set(re.findall(r"`([\w-]+)`", sections["compile"]))
     assert words >= {*targets.NAMES, "import", *passes.NAMES}
 

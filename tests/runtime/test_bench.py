@@ -11,7 +11,7 @@ import pyopencl as cl
 import pytest
 
 from planish.compiler.cli import main
-from planish.runtime import Session, bench, devices, limits
+from planish.runtime import Session, bench, breakdown, devices, limits
 from planish.runtime.profile import Timing
 from tests.runtime.plans import SHAPE, hosted, linear
 from tests.runtime.test_limits import KNOWN
@@ -75,7 +75,8 @@ def test_bench_refuses(capsys: pytest.CaptureFixture[str], arguments: list[str],
 
 
 def test_table() -> None:
-    text = bench.table([Timing(0, "k", "conv px4", ("head", "n" * 200), 10.0, 10**6, 400_000)], KNOWN)
+    timings = [Timing(0, "k", "conv px4", ("head", "n" * 200), 10.0, 10**6, 400_000)]
+    text = breakdown.table(breakdown.groups(timings, KNOWN), KNOWN)
     assert text.splitlines()[2].split()[:7] == ["0", "10.0", "100.0", "100.0", "50%", "40.0", "50%"]
     assert text.splitlines()[2].endswith("...")
 
