@@ -80,11 +80,11 @@ class Interpreter:
 
     def get_input_details(self) -> list[dict[str, Any]]:
         """Name, index, shape, dtype and quantisation of each input, in LiteRT's form."""
-        return [self._details(index) for index in self._inputs]
+        return [self._details(index, tensor) for index, tensor in self._inputs.items()]
 
     def get_output_details(self) -> list[dict[str, Any]]:
         """The like of each output; -1 is a dimension that depends on data, until it has been computed."""
-        return [self._details(index) for index in self._order]
+        return [self._details(index, tensor) for index, tensor in zip(self._order, self._session.outputs)]
 
     def set_tensor(self, tensor_index: int, value: Any) -> None:
         """Copies an array, or what numpy makes one of, to an input.
@@ -203,15 +203,14 @@ class Interpreter:
             raise InputError(f"output '{tensor.name}' has a shape that depends on data: call invoke() first")
         return self._computed[tensor.name]
 
-    def _details(self, index: int) -> dict[str, Any]:
-        tensor = self._tensor(index)
+    def _details(self, index: int, tensor: Tensor) -> dict[str, Any]:
         recorded, computed = tensor.recorded, self._computed.get(tensor.name) if index not in self._inputs else None
         shape = self._resized.get(tensor.name, tensor.shape) if computed is None else computed.shape
         scales, zero_points = np.array(recorded.scale, np.float32), np.array(recorded.zero_point, np.int32)
         whole = len(scales) == 1
         parameters = {"scales": scales, "zero_points": zero_points, "quantized_dimension": recorded.axis, "block_size": 0}
         return {
-            "name": tensor.name, "index": index, "shape": np.array(shape, np.int32),
+            "name": tensor.name if recorded.name is None else recorded.name, "index": index, "shape": np.array(shape, np.int32),
             "shape_signature": np.array(tensor.shape if recorded.shape is None else recorded.shape, np.int32),
             "dtype": np.dtype(tensor.dtype).type,
             "quantization": (float(scales[0]), int(zero_points[0])) if whole else (0.0, 0),

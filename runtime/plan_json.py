@@ -91,6 +91,7 @@ def tensor_of(document: dict[str, Any]) -> Tensor:
     said = document.get("recorded")
     recorded = NOTHING if said is None else Recorded(
         index=None if said.get("index") is None else int(said["index"]),
+        name=None if said.get("name") is None else str(said["name"]),
         shape=None if said.get("shape") is None else _integers(said["shape"]),
         scale=tuple(float(s) for s in said.get("scale", ())), zero_point=_integers(said.get("zero_point", ())),
         axis=int(said.get("axis", 0)), element=str(said.get("element", "")),

@@ -19,13 +19,14 @@ class Recorded:
     """What the model's file says of an input or an output beyond what a run needs.
 
     Attributes:
-        index: its number there.
+        index: its number there; name: its name there, where that is none, or one that another tensor has, too.
         shape: where the file leaves dimensions open, with -1 for these.
         scale, zero_point: of integers that stand for reals, scale * (integer - zero point): one of each, or one for each slice of `axis`.
         element: the type of its numbers, where numpy lacks it.
     """
 
     index: int | None = None
+    name: str | None = None
     shape: tuple[int, ...] | None = None
     scale: tuple[float, ...] = ()
     zero_point: tuple[int, ...] = ()

@@ -256,7 +256,7 @@ def _write_subgraph(b: flatbuffers.Builder, graph: Subgraph, buffers: list[bytes
 def _write_tensor(b: flatbuffers.Builder, index: int, tensor: _Tensor, buffers: list[bytes]) -> int:
     spec = tensor.spec
     parts = {"Shape": write_vector(b, spec.shape), "Type": member("TensorType", spec.dtype), "Buffer": 0}
-    parts |= {"Name": b.CreateString(spec.name or f"t{index}"), "IsVariable": tensor.variable, "HasRank": True}
+    parts |= {"Name": b.CreateString(f"t{index}" if spec.name is None else spec.name), "IsVariable": tensor.variable, "HasRank": True}
     if tensor.data is not None:
         parts["Buffer"] = len(buffers)
         buffers.append(tensor.data)

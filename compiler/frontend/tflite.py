@@ -70,7 +70,7 @@ class _Reader:
             self.values[k] = name = _unique(tensor.name, dims)
             assumed = given.recorded and name not in given.whole
             dims[name] = [d if d >= 0 else "" for d in (tensor.shape if assumed else tensor.signature)]
-            self.graph.recorded["input", name] = recorded(k, tensor)
+            self.graph.recorded["input", name] = recorded(k, name, tensor)
             if tensor.kind not in INPUTS:
                 self.desk.refuse(name, "input", f"of type {tensor.kind}; {', '.join(INPUTS)} would be accepted")
         self.desk.close()
@@ -112,7 +112,7 @@ class _Reader:
                 node = importing.SourceNode(self.graph, name, "output", len(self.subgraph.operators), (value,), (name,))
                 value = self.grids.encode(node, value, tensor)
             self.graph.outputs[name] = value
-            self.graph.recorded["output", name] = recorded(k, tensor)
+            self.graph.recorded["output", name] = recorded(k, name, tensor)
 
     def _complex(self, tensors: Sequence[int]) -> bool:
         return any(k >= 0 and self.subgraph.tensors[k].type.dtype.kind == "c" for k in tensors)

@@ -15,14 +15,16 @@ from ..errors import ModelError
 from .tflite_file import DAMAGE, Tensor
 
 
-def recorded(index: int, tensor: Tensor) -> Recorded:
-    """What is kept of a tensor."""
+def recorded(index: int, name: str, tensor: Tensor) -> Recorded:
+    """What is kept of a tensor, which has that name in the graph."""
+    said = "" if tensor.unnamed else tensor.name
     shape = tensor.signature if -1 in tensor.signature else None
     q = tensor.quantization
     if q is None:
-        return Recorded(index, shape)
+        return Recorded(index, None if said == name else said, shape)
     zero_point = np.broadcast_to(q.zero_point.ravel(), q.scale.size)
-    return Recorded(index, shape, tuple(map(float, q.scale.ravel())), tuple(map(int, zero_point)), q.axis)
+    scale = tuple(map(float, q.scale.ravel()))
+    return Recorded(index, None if said == name else said, shape, scale, tuple(map(int, zero_point)), q.axis)
 
 
 def signatures(data: bytes, path: Path, known: Mapping[tuple[str, str], Recorded]) -> tuple[Signature, ...]:
