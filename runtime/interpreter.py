@@ -63,20 +63,23 @@ class Interpreter:
             raise InputError("experimental_delegates: none are accepted, for they are code for LiteRT; device= says where to run")
         if options.pop("experimental_preserve_all_tensors", False):
             raise InputError("experimental_preserve_all_tensors: what lies between inputs and outputs is not kept; False is accepted")
-        self._options = {name: value for name, value in options.items() if name not in ABOUT_LITERT}
         self._model: Model = model
         self._device = find(device)
         _check_threads(num_threads, self._device)
         self._resized: dict[str, tuple[int, ...]] = {}
         self._computed: dict[str, np.ndarray] = {}
-        self._open()
+        self._open({name: value for name, value in options.items() if name not in ABOUT_LITERT})
 
     def allocate_tensors(self) -> None:
-        """Compiles the model for the shapes to which inputs have been resized, if they have been, and begins anew with it."""
+        """Compiles the model for the shapes to which inputs have been resized, if they have been, and begins anew with it.
+
+        Raises:
+            CompileError: it does not allow them.
+        """
         if self._resized:
             shapes = {**(self._options.get("input_shapes") or {}), **self._resized}
-            self._options, self._resized = {**self._options, "input_shapes": shapes}, {}
-            self._open()
+            self._open({**self._options, "input_shapes": shapes})
+            self._resized = {}
 
     def get_input_details(self) -> list[dict[str, Any]]:
         """Name, index, shape, dtype and quantisation of each input, in LiteRT's form."""
@@ -162,10 +165,10 @@ class Interpreter:
                            for names, tensors in ((signature.inputs, self._inputs), (signature.outputs, self._outputs)))
         return SignatureRunner(self, signature.name, inputs, outputs)
 
-    def _open(self) -> None:
-        plan = plan_of(self._model, self._device, self._options, recorded_shapes=True)
+    def _open(self, options: dict[str, Any]) -> None:
+        plan = plan_of(self._model, self._device, options, recorded_shapes=True)
         self._session = session = Session(plan, self._device)
-        self._computed = {}
+        self._options, self._computed = options, {}
         self._signatures: dict[str, Signature] = {s.name: s for s in plan.signatures}
         tensors = (*plan.inputs, *plan.outputs)
         recorded = [t.recorded.index for t in tensors]
@@ -204,8 +207,10 @@ class Interpreter:
         return self._computed[tensor.name]
 
     def _details(self, index: int, tensor: Tensor) -> dict[str, Any]:
-        recorded, computed = tensor.recorded, self._computed.get(tensor.name) if index not in self._inputs else None
-        shape = self._resized.get(tensor.name, tensor.shape) if computed is None else computed.shape
+        recorded = tensor.recorded
+        shape = self._resized.get(tensor.name, tensor.shape) if tensor is self._inputs.get(index) else tensor.shape
+        if tensor.open and tensor.name in self._computed:
+            shape = self._computed[tensor.name].shape
         scales, zero_points = np.array(recorded.scale, np.float32), np.array(recorded.zero_point, np.int32)
         whole = len(scales) == 1
         parameters = {"scales": scales, "zero_points": zero_points, "quantized_dimension": recorded.axis, "block_size": 0}

@@ -201,6 +201,23 @@ def test_resizing_is_refused_where_the_shape_is_fixed(tmp_path: Path) -> None:
         interpreter.resize_tensor_input(0, (2, 3))
 
 
+def test_resizing_that_does_not_fit_leaves_what_was_there() -> None:
+    m = TfliteWriter()
+    x = m.input("x", (2, 3), "float32", signature=(-1, 3))
+    m.output(m.op("ADD", [x, m.constant(np.ones((2, 3), np.float32))], shape=(2, 3), dtype="float32"))
+    interpreter = Interpreter(model_content=m.finish())
+    interpreter.resize_tensor_input(0, (4, 3))
+    for _ in range(2):
+        with pytest.raises(CompileError, match="do not broadcast"):
+            interpreter.allocate_tensors()
+        with pytest.raises(InputError, match="has been resized"):
+            interpreter.set_tensor(0, np.zeros((4, 3), np.float32))
+    interpreter.resize_tensor_input(0, (2, 3))
+    interpreter.allocate_tensors()
+    interpreter.invoke()
+    assert interpreter.get_tensor(m.outputs[0]).tolist() == [[1, 1, 1]] * 2
+
+
 def test_signatures() -> None:
     """Those of the main subgraph; names in LiteRT's order, arrays of another batch."""
     m = open_model()
