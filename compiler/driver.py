@@ -68,7 +68,8 @@ class Report:
 
 def compile_model(path: str | Path, target: Target | str = "auto", *, precision: str = "f32", keep_f32: Collection[str] = (),
                   input_shapes: Mapping[str, Shape] | None = None, input_values: Mapping[str, np.ndarray] | None = None,
-                  dims: Mapping[str, int] | None = None, batch: int | None = None, host: bool = True, tuning: Tuning | None = None,
+                  dims: Mapping[str, int] | None = None, batch: int | None = None, recorded_shapes: bool = False,
+                  content: bytes | None = None, host: bool = True, tuning: Tuning | None = None,
                   dump_ir: Path | None = None, stop_after: str | None = None,
                   progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
     """Compiles a model file.
@@ -79,6 +80,9 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         keep_f32: of "f16", the nodes of the model whose weights and results stay in float32.
         input_shapes, input_values, dims, batch: what is given of the model's inputs, as of `InputOptions`; needed where it leaves
             dimensions open, and where inputs decide shapes.
+        recorded_shapes: where a TFLite file leaves dimensions open, those that are not given have the extents recorded beside that, which
+            LiteRT takes, too.
+        content: of the file, where it is at hand; `path` then only says what it is called, and beside what further files lie.
         host: whether nodes without kernels may run on the host, in numpy.
         tuning: chooses kernels by measurements on a device, which is the target, if that is given by name; None: by the cost model alone.
         dump_ir: a folder for the graph's text after every stage.
@@ -103,8 +107,9 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     clock = _Clock(report, progress)
 
     clock.start("import")
-    data = frontend.read(Path(path))
-    graph = frontend.parse(data, Path(path), InputOptions(input_shapes or {}, input_values or {}, dims or {}, batch))
+    data = frontend.read(Path(path)) if content is None else content
+    given = InputOptions(input_shapes or {}, input_values or {}, dims or {}, batch, recorded_shapes)
+    graph = frontend.parse(data, Path(path), given)
     clock.stop()
     report.nodes = report.nodes_after = sum(1 for _ in graph.walk())
     report.sources = tuple(dict.fromkeys(source for node in graph.walk() for source in node.sources))

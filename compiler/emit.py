@@ -10,7 +10,7 @@ from itertools import count
 import numpy as np
 
 from planish.runtime import plan as plan_format
-from planish.runtime.plan import Argument, Plan
+from planish.runtime.plan import Argument, Plan, Recorded
 
 from . import memory, render
 from .ir import Graph
@@ -34,8 +34,9 @@ def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
     emission = _Emission(_Blob(target.alignment), Megakernel(target.lanes, buffers) if joined else None)
     launches = emission.steps(schedule, _Places(graph, arena, 0, external, emission.kept))
     return Plan(
-        inputs=tuple(_tensor(graph, name, name) for name in inputs),
-        outputs=tuple(_tensor(graph, name, value) for name, value in outputs.items()),
+        inputs=tuple(_tensor(graph, "input", name, name) for name in inputs),
+        outputs=tuple(_tensor(graph, "output", name, value) for name, value in outputs.items()),
+        signatures=tuple(s for s in graph.signatures if {*s.inputs.values()} <= {*inputs}),
         states=tuple(_state(graph, name, emission.weights) for name in states),
         kernels=emission.kernels, launches=launches,
         arena=arena.nbytes, alignment=target.alignment, weights=emission.weights.data,
@@ -209,8 +210,9 @@ def _shape(graph: Graph, value: str) -> tuple[int, ...]:
     return tuple(-1 if d in type.open else e for d, e in enumerate(type.shape))
 
 
-def _tensor(graph: Graph, name: str, value: str) -> plan_format.Tensor:
-    return plan_format.Tensor(name, _shape(graph, value), graph.type(value).dtype.name)
+def _tensor(graph: Graph, kind: str, name: str, value: str) -> plan_format.Tensor:
+    recorded = graph.recorded.get((kind, name), Recorded())
+    return plan_format.Tensor(name, _shape(graph, value), graph.type(value).dtype.name, recorded)
 
 
 def _state(graph: Graph, name: str, weights: _Blob) -> plan_format.State:

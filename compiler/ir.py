@@ -14,6 +14,8 @@ from typing import Any, Protocol
 import networkx as nx
 import numpy as np
 
+from planish.runtime.plan import Recorded, Signature
+
 from .errors import GraphError
 from .layout import Layout
 
@@ -145,6 +147,7 @@ class Graph:
         inputs: names of the values that the user supplies, in the model's order, and of states as they are before a run.
         outputs: the model's name of each output -> the value that it is; states as they are behind a run among them.
         states: name of an input that is a state -> what becomes of it.
+        recorded: what the file says of its inputs and outputs, by ("input", name) or ("output", name); signatures: what it calls them.
         journal: names of the nodes added since somebody last emptied it.
     """
 
@@ -153,6 +156,8 @@ class Graph:
         self.inputs: list[str] = []
         self.outputs: dict[str, str] = {}
         self.states: dict[str, State] = {}
+        self.recorded: dict[tuple[str, str], Recorded] = {}
+        self.signatures: tuple[Signature, ...] = ()
         self.journal: list[str] = []
         self._vertices = nx.DiGraph()
         self._fresh: dict[str, int] = {}
@@ -366,6 +371,7 @@ class Graph:
         other.inputs = list(self.inputs)
         other.outputs = dict(self.outputs)
         other.states = dict(self.states)
+        other.recorded, other.signatures = dict(self.recorded), self.signatures
         other._vertices = self._vertices.copy()
         other._fresh = dict(self._fresh)
         return other

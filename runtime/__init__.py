@@ -6,8 +6,12 @@
 """
 
 from .errors import DeviceError, InputError, PlanError, PlanishError
+from .inference_session import InferenceSession
+from .interpreter import Interpreter
 from .plan import Plan, Tensor
 from .running import Run
 from .session import Session, load
 
-__all__ = ["DeviceError", "InputError", "Plan", "PlanError", "PlanishError", "Run", "Session", "Tensor", "load"]
+__all__ = [
+    "DeviceError", "InferenceSession", "InputError", "Interpreter", "Plan", "PlanError", "PlanishError", "Run", "Session", "Tensor", "load",
+]  # fmt: skip

@@ -33,7 +33,14 @@ def check(plan: Plan) -> None:
     for tensors, least in ((plan.inputs, 0), (plan.outputs, -1)):
         for tensor in tensors:
             _require(tensor.dtype in ITEMSIZE and min(tensor.shape, default=1) >= least, f"'{tensor}' is no tensor")
+            said = tensor.recorded
+            rank = len(tensor.shape if said.shape is None else said.shape)
+            _require(len(said.scale) == len(said.zero_point) and rank == len(tensor.shape), f"'{tensor}' is recorded as another tensor")
         _require(len({t.name for t in tensors}) == len(tensors), "two inputs or outputs have one name")
+    for signature in plan.signatures:
+        sides = ((signature.inputs, plan.inputs), (signature.outputs, plan.outputs))
+        _require(all({*names.values()} <= {t.name for t in tensors} for names, tensors in sides),
+                 f"signature '{signature.name}' names no inputs or outputs of the plan")
     for kernel in plan.kernels:
         named = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", kernel.name) is not None
         _require(named, f"kernel name {kernel.name!r} is not an identifier")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias
+from contextlib import suppress
+from typing import Any, TypeAlias
 
 import numpy as np
 import pyopencl as cl
@@ -59,11 +60,18 @@ def _input(tensor: Tensor, data: object, context: cl.Context) -> Data:
     what = f"input '{tensor.name}'"
     if isinstance(data, cl.Buffer):
         return _buffer(what, tensor, data, context)
+    return np.ascontiguousarray(_fitting(what, tensor, _array(what, data)))
+
+
+def _array(what: str, data: Any) -> np.ndarray:
+    """What is given as an array: by DLPack, without a copy, where numpy takes that, else by its other ways."""
+    if not isinstance(data, np.ndarray | np.generic) and hasattr(data, "__dlpack__"):
+        with suppress(BufferError, RuntimeError, TypeError, ValueError):
+            return np.from_dlpack(data)
     try:
-        array = np.asarray(data)
-    except ValueError as error:
+        return np.asarray(data)
+    except (RuntimeError, TypeError, ValueError) as error:
         raise InputError(f"{what} is no array: {error}") from None
-    return np.ascontiguousarray(_fitting(what, tensor, array))
 
 
 def _output(tensor: Tensor, data: object, context: cl.Context) -> Data:

@@ -21,11 +21,11 @@ from . import pages, plan_json
 from .checks import NESTING, Contradiction, check
 from .errors import PlanError
 from .plan_json import FORMAT, VERSION
-from .records import ITEMSIZE, Argument, HostStep, Kernel, Launch, Loop, Operand, Row, State, Step, Tensor
+from .records import ITEMSIZE, Argument, HostStep, Kernel, Launch, Loop, Operand, Recorded, Row, Signature, State, Step, Tensor
 
 __all__ = [
-    "FORMAT", "ITEMSIZE", "NESTING", "VERSION", "Argument", "HostStep", "Kernel", "Launch", "Loop", "Operand", "Plan", "Row", "State",
-    "Step", "Tensor", "check_free", "is_plan",
+    "FORMAT", "ITEMSIZE", "NESTING", "VERSION", "Argument", "HostStep", "Kernel", "Launch", "Loop", "Operand", "Plan", "Recorded", "Row",
+    "Signature", "State", "Step", "Tensor", "check_free", "is_plan",
 ]  # fmt: skip
 
 Data = TypeVar("Data", bytes, memoryview)
@@ -40,6 +40,7 @@ class Plan:
         alignment: bytes of which every argument's offset is a multiple.
         weights: the blob that `weights.bin` holds; of a plan that was read, in large pages.
         states: what stays from one run to the next.
+        signatures: what the model's file calls its inputs and outputs.
         provenance: compiler, source (name and SHA-256), target, precision: told to people, not used.
 
     Raises:
@@ -55,6 +56,7 @@ class Plan:
     weights: bytes | bytearray | memoryview = field(repr=False, default=b"")
     provenance: dict[str, Any] = field(default_factory=dict)
     states: tuple[State, ...] = ()
+    signatures: tuple[Signature, ...] = ()
 
     def __post_init__(self) -> None:
         check(self)
@@ -128,10 +130,11 @@ class Plan:
                 weights=_weights(folder / "weights.bin", content["weights"]["sha256"]),
                 provenance=dict(content["provenance"]),
                 states=tuple(plan_json.state_of(s) for s in content.get("states", ())),
+                signatures=tuple(plan_json.signature_of(s) for s in content.get("signatures", ())),
             )
         except Contradiction as error:
             raise PlanError(f"{path} contradicts itself: {error}; compile the model again") from None
-        except (KeyError, TypeError, ValueError, RecursionError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
             raise PlanError(f"{path} lacks or garbles {error}; compile the model again") from None
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .errors import PlanError
-from .records import Argument, HostStep, Kernel, Launch, Loop, Operand, Row, State, Step, Tensor
+from .records import NOTHING, Argument, HostStep, Kernel, Launch, Loop, Operand, Recorded, Row, Signature, State, Step, Tensor
 
 if TYPE_CHECKING:
     from .plan import Plan
@@ -26,7 +26,8 @@ def encoded(plan: Plan) -> bytes:
     """What plan.json holds."""
     content = {
         "format": FORMAT, "version": plan.version, "provenance": plan.provenance,
-        "inputs": [asdict(t) for t in plan.inputs], "outputs": [asdict(t) for t in plan.outputs],
+        "inputs": [_tensor_json(t) for t in plan.inputs], "outputs": [_tensor_json(t) for t in plan.outputs],
+        **({"signatures": [asdict(s) for s in plan.signatures]} if plan.signatures else {}),
         **({"states": [_state_json(s) for s in plan.states]} if plan.states else {}),
         "arena": plan.arena, "alignment": plan.alignment,
         "weights": {"bytes": len(plan.weights), "sha256": sha256(plan.weights)},
@@ -80,8 +81,27 @@ def _lines(value: Any) -> str:
     return json.dumps(value)
 
 
+def _tensor_json(tensor: Tensor) -> dict[str, Any]:
+    document = {"name": tensor.name, "shape": tensor.shape, "dtype": tensor.dtype}
+    said = {f.name: value for f in fields(Recorded) if (value := getattr(tensor.recorded, f.name)) != f.default}
+    return {**document, "recorded": said} if said else document
+
+
 def tensor_of(document: dict[str, Any]) -> Tensor:
-    return Tensor(str(document["name"]), tuple(int(e) for e in document["shape"]), str(document["dtype"]))
+    said = document.get("recorded")
+    recorded = NOTHING if said is None else Recorded(
+        index=None if said.get("index") is None else int(said["index"]),
+        name=None if said.get("name") is None else str(said["name"]),
+        shape=None if said.get("shape") is None else _integers(said["shape"]),
+        scale=tuple(float(s) for s in said.get("scale", ())), zero_point=_integers(said.get("zero_point", ())),
+        axis=int(said.get("axis", 0)), element=str(said.get("element", "")),
+    )  # fmt: skip
+    return Tensor(str(document["name"]), _integers(document["shape"]), str(document["dtype"]), recorded)
+
+
+def signature_of(document: dict[str, Any]) -> Signature:
+    inputs, outputs = ({str(name): str(of) for name, of in document[key].items()} for key in ("inputs", "outputs"))
+    return Signature(str(document["name"]), inputs, outputs)
 
 
 def _kernel_json(kernel: Kernel) -> dict[str, Any]:

@@ -94,7 +94,7 @@ def untangled(ports: Sequence[Port], sources: Sequence[Data]) -> list[Data]:
             for port, source in zip(ports, sources)]  # fmt: skip
 
 
-def check_targets(ports: Sequence[Port], targets: Iterable[Data]) -> None:
+def check_targets(ports: Sequence[Port], targets: Iterable[Data | None]) -> None:
     """Checks that no output goes to the memory of another one.
 
     Raises:

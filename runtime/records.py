@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -11,6 +12,39 @@ import numpy as np
 ITEMSIZE = {"bool": 1, "int8": 1, "uint8": 1, "int16": 2, "uint16": 2, "int32": 4, "uint32": 4, "int64": 8, "uint64": 8,
             "float16": 2, "float32": 4, "float64": 8}  # fmt: skip
 """The element types of inputs and outputs, by numpy's names, and their bytes."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What the model's file says of an input or an output beyond what a run needs.
+
+    Attributes:
+        index: its number there; name: its name there, where that is none, or one that another tensor has, too.
+        shape: where the file leaves dimensions open, with -1 for these.
+        scale, zero_point: of integers that stand for reals, scale * (integer - zero point): one of each, or one for each slice of `axis`.
+        element: the type of its numbers, where numpy lacks it.
+    """
+
+    index: int | None = None
+    name: str | None = None
+    shape: tuple[int, ...] | None = None
+    scale: tuple[float, ...] = ()
+    zero_point: tuple[int, ...] = ()
+    axis: int = 0
+    element: str = ""
+
+
+NOTHING = Recorded()
+"""Nothing is known beyond what a run needs."""
+
+
+@dataclass(frozen=True)
+class Signature:
+    """A name under which the model's file offers its inputs and outputs; the names that these have there -> those of the plan."""
+
+    name: str
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -23,6 +57,7 @@ class Tensor:
     name: str
     shape: tuple[int, ...]
     dtype: str
+    recorded: Recorded = field(default=NOTHING, repr=False, compare=False)
 
     @property
     def open(self) -> bool:

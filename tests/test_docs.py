@@ -157,7 +157,7 @@ def keys(document: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
-    plan, _ = compile_model(ROOT / "examples/upscaler/upscaler.onnx", "cpu")
+    plan, _ = compile_model(ROOT / "examples/upscaler/upscaler.tflite", "cpu")
     assert plan is not None
     return plan
 

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from examples import demo
+from examples import demo, litert_script
 from planish.runtime import Plan
 from planish.runtime.devices import describe, find
+from tests.oracles import write
+from tests.tflite_writer import Quantization, TfliteWriter
 
 pytestmark = pytest.mark.device
 TRUTH = Path(demo.__file__).parent / "upscaler" / "picture_truth.png"
@@ -52,6 +54,44 @@ def test_a_wrong_result_is_a_failure(
     monkeypatch.setattr(demo, *change)
     assert run(tmp_path) == 1
     assert f"WRONG: {what}" in capsys.readouterr().out
+
+
+def test_litert_script(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """With LiteRT itself, which takes the import that it names, it prints the same."""
+    monkeypatch.setenv("PLANISH_CACHE", str(tmp_path / "cache"))
+    litert_script.main([])
+    ours = capsys.readouterr().out
+    source = Path(litert_script.__file__).read_text()
+    before = "from planish.runtime import Interpreter  # in place of: from ai_edge_litert.interpreter import Interpreter"
+    assert source.count(before) == 1
+    names: dict[str, object] = {"__name__": "script", "__file__": litert_script.__file__}
+    code = compile(source.replace(before, "from ai_edge_litert.interpreter import Interpreter"), "script", "exec", dont_inherit=True)
+    exec(code, names)
+    names["main"]([])  # type: ignore[operator]
+    assert capsys.readouterr().out.splitlines()[0] == ours.splitlines()[0] and ours.startswith("33.1")
+
+
+def classifier(quantised: bool) -> TfliteWriter:
+    """The mean of each channel of a picture."""
+    grid = Quantization([1 / 127.5], [-1]) if quantised else None
+    m, dtype = TfliteWriter(), "int8" if quantised else "float32"
+    x = m.input("x", (1, 16, 16, 3), dtype, grid)
+    m.output(m.op("MEAN", [x, m.constant(np.int32([1, 2]))], {}, shape=(1, 3), dtype=dtype, quantization=grid))
+    return m
+
+
+@pytest.mark.parametrize("quantised", [False, True])
+def test_litert_script_classifies(
+    quantised: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLANISH_CACHE", str(tmp_path / "cache"))
+    Image.new("RGB", (20, 30), (30, 200, 90)).save(tmp_path / "green.png")
+    (tmp_path / "labels.txt").write_text("red\ngreen\nblue\n")
+    model = write(tmp_path, classifier(quantised))
+    litert_script.main(["-m", str(model), "-i", str(tmp_path / "green.png"), "-l", str(tmp_path / "labels.txt"), "--top", "2"])
+    first, second, _ = capsys.readouterr().out.splitlines()
+    assert (first.split()[1], second.split()[1]) == ("green", "blue")
+    assert float(first.split()[0]) == pytest.approx(200 / 127.5 - 1, abs=1 / 127.5 if quantised else 1e-5)
 
 
 def test_demo_without_its_device(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -201,11 +201,16 @@ class TfliteWriter(Subgraph):
     def __init__(self, name: str = "main") -> None:
         super().__init__(0, name)
         self.subgraphs: list[Subgraph] = [self]
+        self.signatures: list[tuple[str, Mapping[str, int], Mapping[str, int], int]] = []
 
     def subgraph(self, name: str) -> Subgraph:
         """Appends a subgraph; its `index` goes into options such as `then_subgraph_index` (IF, WHILE, CALL_ONCE)."""
         self.subgraphs.append(Subgraph(len(self.subgraphs), name))
         return self.subgraphs[-1]
+
+    def signature(self, name: str, inputs: Mapping[str, int], outputs: Mapping[str, int], subgraph: int = 0) -> None:
+        """Offers tensors of a subgraph under names."""
+        self.signatures.append((name, inputs, outputs, subgraph))
 
     def finish(self) -> bytes:
         """The model as a .tflite file. Buffer 0 is empty, as the format demands; every constant has its own buffer."""
@@ -217,9 +222,20 @@ class TfliteWriter(Subgraph):
         datas = [write_table(b, "Buffer", {"Data": schema.write_bytes(b, data)} if data else {}) for data in buffers]
         parts = {"Version": 3, "Subgraphs": schema.write_offsets(b, graphs), "Buffers": schema.write_offsets(b, datas)}
         parts["OperatorCodes"] = schema.write_offsets(b, [_write_code(b, *code) for code in codes])
+        if self.signatures:
+            parts["SignatureDefs"] = schema.write_offsets(b, [_write_signature(b, *signature) for signature in self.signatures])
         parts["Description"] = b.CreateString("planish")
         b.Finish(write_table(b, "Model", parts), file_identifier=b"TFL3")
         return bytes(b.Output())
+
+
+def _write_signature(b: flatbuffers.Builder, name: str, inputs: Mapping[str, int], outputs: Mapping[str, int], subgraph: int) -> int:
+    def maps(entries: Mapping[str, int]) -> int:
+        written = [write_table(b, "TensorMap", {"Name": b.CreateString(key), "TensorIndex": k}) for key, k in entries.items()]
+        return schema.write_offsets(b, written)
+
+    parts = {"Inputs": maps(inputs), "Outputs": maps(outputs), "SignatureKey": b.CreateString(name), "SubgraphIndex": subgraph}
+    return write_table(b, "SignatureDef", parts)
 
 
 def _write_code(b: flatbuffers.Builder, builtin: int, custom: str | None, version: int) -> int:
@@ -240,7 +256,7 @@ def _write_subgraph(b: flatbuffers.Builder, graph: Subgraph, buffers: list[bytes
 def _write_tensor(b: flatbuffers.Builder, index: int, tensor: _Tensor, buffers: list[bytes]) -> int:
     spec = tensor.spec
     parts = {"Shape": write_vector(b, spec.shape), "Type": member("TensorType", spec.dtype), "Buffer": 0}
-    parts |= {"Name": b.CreateString(spec.name or f"t{index}"), "IsVariable": tensor.variable, "HasRank": True}
+    parts |= {"Name": b.CreateString(f"t{index}" if spec.name is None else spec.name), "IsVariable": tensor.variable, "HasRank": True}
     if tensor.data is not None:
         parts["Buffer"] = len(buffers)
         buffers.append(tensor.data)

@@ -37,6 +37,8 @@ def parse(data: bytes, path: Path, given: InputOptions = NOTHING) -> Graph:
     Args:
         path: of the file, or what its errors and the graph should call it.
     """
+    if not data:
+        raise ModelError(f"{path}: the file is empty")
     if data[4:8] == b"TFL3":
         from .tflite import read_graph as read_tflite
 
@@ -54,16 +56,13 @@ def read(path: Path) -> bytes:
     """The contents of a model file.
 
     Raises:
-        ModelError: there is no such file, or it cannot be read, or is empty.
+        ModelError: there is no such file, or it cannot be read.
     """
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None
     except IsADirectoryError:
         raise ModelError(f"{path}: is a directory; a .tflite or .onnx file would be accepted") from None
     except OSError as error:
         raise ModelError(f"{path}: cannot be read: {error.strerror}") from None
-    if not data:
-        raise ModelError(f"{path}: the file is empty")
-    return data

@@ -34,12 +34,14 @@ class InputOptions:
         values: the contents of an input that becomes a constant, and is an input no more: one that decides shapes, say.
         dims: the extent of a dimension that the file leaves open, by its name there; it holds wherever that name stands.
         batch: the extent of axis 0 of every input that leaves it open, but for those with a value.
+        recorded: what a TFLite file leaves open, and is not given as a whole, has the extents that the file records beside that.
     """
 
     shapes: Mapping[str, Shape] = field(default_factory=dict)
     values: Mapping[str, np.ndarray] = field(default_factory=dict)
     dims: Mapping[str, int] = field(default_factory=dict)
     batch: int | None = None
+    recorded: bool = False
 
     @property
     def whole(self) -> dict[str, Shape]:

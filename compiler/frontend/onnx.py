@@ -16,6 +16,8 @@ import numpy as np
 import onnx
 from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorProto, ValueInfoProto
 
+from planish.runtime.plan import Recorded
+
 from ..errors import NO_OPERATOR, ModelError, Refused
 from ..ir import Graph, Node, TensorType, Value
 from ..ops import importing
@@ -128,6 +130,7 @@ class _Reader:
             if element:
                 dtype = stored_as(element) if value is None else held_as(element)
             name = add(self.graph, self.path, i.name, TensorType(shapes[i.name], dtype), value)
+            self.graph.recorded["input", name] = Recorded(element=element)
             self.main.values[i.name] = self._decoded(name, element) if element in FLOATS and value is None else name
 
     def add_nodes(self, nodes: Sequence[NodeProto], scope: _Scope) -> None:
@@ -139,6 +142,7 @@ class _Reader:
             value, elem_type = self.value(output.name, self.main), output.type.tensor_type.elem_type
             element = onnx_elements.element(elem_type) if elem_type else self.main.element(output.name)
             self.graph.outputs[output.name] = self._encoded(value, element) if element in FLOATS else value
+            self.graph.recorded["output", output.name] = Recorded(element=element)
 
     def _decoded(self, bits: str, element: str) -> str:
         """The numbers that an input's bits stand for."""

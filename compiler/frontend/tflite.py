@@ -17,6 +17,7 @@ from .inputs import Dims, InputOptions, add, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
 from .tflite_grids import Grids
 from .tflite_hybrid import rounds_floats
+from .tflite_recorded import recorded, signatures
 
 INPUTS = ("FLOAT32", "FLOAT16", "FLOAT64", "BOOL", "INT8", "UINT8", "INT16", "UINT16", "INT32", "UINT32", "INT64", "UINT64")
 
@@ -35,6 +36,7 @@ def read_graph(data: bytes, path: Path, given: InputOptions) -> Graph:
         reader.add_operator(operator, position)
     reader.desk.close()
     reader.add_outputs()
+    reader.graph.signatures = signatures(data, path, reader.graph.recorded)
     return reader.graph
 
 
@@ -62,16 +64,18 @@ class _Reader:
         self.variables: Variables = outer.variables if outer else Variables(self.graph)
 
     def add_inputs(self, given: InputOptions) -> None:
-        recorded: dict[str, Dims] = {}
+        dims: dict[str, Dims] = {}
         for k in self.subgraph.inputs:
             tensor = self.subgraph.tensors[k]
-            self.values[k] = name = _unique(tensor.name, recorded)
-            recorded[name] = [d if d >= 0 else "" for d in tensor.signature]
+            self.values[k] = name = _unique(tensor.name, dims)
+            assumed = given.recorded and name not in given.whole
+            dims[name] = [d if d >= 0 else "" for d in (tensor.shape if assumed else tensor.signature)]
+            self.graph.recorded["input", name] = recorded(k, name, tensor)
             if tensor.kind not in INPUTS:
                 self.desk.refuse(name, "input", f"of type {tensor.kind}; {', '.join(INPUTS)} would be accepted")
         self.desk.close()
-        shapes = resolve(self.path, recorded, given)
-        for k, name in zip(self.subgraph.inputs, recorded):
+        shapes = resolve(self.path, dims, given)
+        for k, name in zip(self.subgraph.inputs, dims):
             tensor = self.subgraph.tensors[k]
             add(self.graph, self.path, name, TensorType(shapes[name], tensor.type.dtype), given.values.get(name))
             if tensor.quantized:
@@ -108,6 +112,7 @@ class _Reader:
                 node = importing.SourceNode(self.graph, name, "output", len(self.subgraph.operators), (value,), (name,))
                 value = self.grids.encode(node, value, tensor)
             self.graph.outputs[name] = value
+            self.graph.recorded["output", name] = recorded(k, name, tensor)
 
     def _complex(self, tensors: Sequence[int]) -> bool:
         return any(k >= 0 and self.subgraph.tensors[k].type.dtype.kind == "c" for k in tensors)

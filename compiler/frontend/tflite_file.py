@@ -41,6 +41,7 @@ class Tensor:
         signature: its shape with -1 for what is open.
         buffer: the bytes of a constant; empty where there are none.
         variable: it keeps its contents from one run to the next.
+        unnamed: the file gives it no name.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Tensor:
     quantization: Quantization | None
     sparsity: Sparsity | None
     variable: bool
+    unnamed: bool = False
 
     @cached_property
     def type(self) -> TensorType:
@@ -166,10 +168,10 @@ class _File:
     def _tensor(self, tensor: Any, index: int) -> Tensor:
         shape = vector(tensor, "Shape")
         signature = vector(tensor, "ShapeSignature") or shape
-        name = (tensor.Name() or b"").decode() or f"tensor{index}"
+        name = (tensor.Name() or b"").decode()
         kind = enum_names("TensorType").get(tensor.Type(), f"TYPE_{tensor.Type()}")
-        return Tensor(name, kind, shape, signature, self._buffer(tensor.Buffer()),
-                      self._quantization(tensor.Quantization()), self._sparsity(tensor.Sparsity()), tensor.IsVariable())
+        return Tensor(name or f"tensor{index}", kind, shape, signature, self._buffer(tensor.Buffer()),
+                      self._quantization(tensor.Quantization()), self._sparsity(tensor.Sparsity()), tensor.IsVariable(), not name)
 
     def _buffer(self, index: int) -> np.ndarray:
         if index >= self.model.BuffersLength():

@@ -18,7 +18,7 @@ import pytest
 from planish.runtime import host
 from planish.runtime import plan as plan_format
 from planish.runtime.errors import PlanError
-from planish.runtime.plan import Argument, Kernel, Launch, Plan, Tensor
+from planish.runtime.plan import Argument, Kernel, Launch, Plan, Signature, Tensor
 from tests.runtime.plans import hosted, linear
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -196,6 +196,12 @@ SEALED: dict[str, Callable[[dict[str, Any]], object]] = {
     "an alignment of nothing": lambda d: d.update(alignment=0),
     "weights without hash": lambda d: d.update(weights={}),
     "provenance of another type": lambda d: d.update(provenance=3),
+    "records of another type": lambda d: d["inputs"][0].update(recorded=3),
+    "a recorded shape of another rank": lambda d: d["inputs"][0].update(recorded={"shape": [-1, 2, 3]}),
+    "a scale without its zero point": lambda d: d["inputs"][0].update(recorded={"scale": [0.5]}),
+    "a scale of text": lambda d: d["inputs"][0].update(recorded={"scale": ["x"], "zero_point": [0]}),
+    "signatures of another type": lambda d: d.update(signatures=[3]),
+    "a signature of no input": lambda d: d.update(signatures=[{"name": "serve", "inputs": {"x": "c"}, "outputs": {}}]),
 }
 
 
@@ -216,6 +222,8 @@ def test_contradictions_under_a_right_seal(folder: Path, change: Callable[[dict[
         ({"launches": (Launch(0, (6,), (4,), ()),)}, r"launch 0: work-groups \(4,\) do not tile grid \(6,\)"),
         ({"launches": (Launch(0, (6,), None, (Argument("input", 2, 0, 4),)),)}, "argument 0: there is no input 2"),
         ({"inputs": (Tensor("a", (1,), "complex64"),)}, r"'a complex64\[1\]' is no tensor"),
+        ({"signatures": (Signature("serve", {"x": "c"}, {}),)}, "signature 'serve' names no inputs or outputs of the plan"),
+        ({"signatures": (Signature("serve", {"x": "a"}, {"y": "a"}),)}, "signature 'serve' names no inputs or outputs of the plan"),
     ],
 )
 def test_contradictions_are_refused_when_a_plan_is_made(change: dict[str, Any], message: str) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pyopencl as cl
 import pytest
 
-from planish.runtime import DeviceError, InputError, PlanError, Session, Tensor, load
+from planish.runtime import DeviceError, InputError, PlanError, Session, Tensor, given, load
 from planish.runtime.binding import allocate
 from planish.runtime.plan import Argument, Kernel, Launch, Plan
 from tests.runtime.plans import SHAPE, expected, hosted, linear
@@ -121,6 +121,31 @@ def test_inputs_are_refused(session: Session, inputs: Any, message: str) -> None
             call(inputs)
         assert "\n" not in str(caught.value)
     assert_right(session.run([A, B]))
+
+
+class Exchanged:
+    """An array of another library: nothing but DLPack's two methods."""
+
+    def __init__(self, array: np.ndarray):
+        self.array, self.exported = array, 0
+
+    def __dlpack__(self, **options: Any) -> Any:
+        self.exported += 1
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+
+def test_arrays_of_other_libraries(session: Session) -> None:
+    a, b = Exchanged(A.copy()), Exchanged(B.astype(np.float64))
+    (taken,) = given.inputs(session.inputs[:1], [a], session.queue.context)
+    assert isinstance(taken, np.ndarray) and np.shares_memory(taken, a.array) and a.exported == 1
+    outputs = session.run([a, B])
+    assert_right(outputs)
+    np.testing.assert_array_equal(np.from_dlpack(outputs["total"]), outputs["total"])
+    with pytest.raises(InputError, match="input 'b' has dtype float64; float32 is accepted"):
+        session.run([A, b])
 
 
 def test_foreign_byte_order_is_swapped_or_refused(session: Session) -> None:
