@@ -17,7 +17,7 @@ BUILT_IN = re.compile(r"get_(global|local|group)_(id|size)|get_num_groups|barrie
                       r"exp|log|sqrt|rsqrt|tanh|erf|pow|floor|ceil|fabs|select|mix|convert_\w+|as_\w+|atomic_\w+|native_\w+|half_\w+")
 
 
-class OpenCLLexer(CLexer):
+class OpenCLLexer(CLexer):  # type: ignore[misc]  # pygments tells no types
     """C, and what OpenCL adds to it."""
 
     name = "OpenCL C"
