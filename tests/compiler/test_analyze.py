@@ -98,7 +98,8 @@ def test_the_table_of_the_page(capsys: pytest.CaptureFixture[str]) -> None:
     assert intensities.main([]) == 0
 
     def rows(text: str) -> list[list[str]]:
-        cells = ([cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines() if line.lstrip().startswith("|"))
+        lines = (line.strip() for line in text.splitlines())
+        cells = ([cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|"))
         return [row for row in cells if row[0] in intensities.NETWORKS]
 
     printed = rows(capsys.readouterr().out)

@@ -30,10 +30,12 @@ from planish.compiler.inspect.roofline import Point, Roof
 from planish.compiler.inspect.sources import Sources
 from planish.runtime import limits
 from planish.runtime.plan import Plan
+from tests.compiler.ops.test_control import model
+from tests.compiler.ops.test_loop import CASES
 from tests.compiler.test_bands import SMALL, inverted_residual
 from tests.graphs import Build
 from tests.oracles import onnx_model
-from tests.runtime.plans import hosted, linear
+from tests.runtime.plans import hosted, linear, looped
 from tests.runtime.test_limits import KNOWN
 
 UPSCALER = Path(__file__).resolve().parents[2] / "examples" / "upscaler" / "upscaler.onnx"
@@ -358,6 +360,16 @@ def test_steps_on_the_host_have_no_roof(tmp_path: Path, capsys: pytest.CaptureFi
     assert Page(page.render(found)).count("tr", "launch") == len(found["launches"])
 
 
+def test_what_loops_run_is_numbered_within(tmp_path: Path) -> None:
+    plan, found = of_model(model(tmp_path, CASES["nested"][0]))
+    numbers = [launch["number"] for launch in found["launches"]]
+    assert len(numbers) == len(set(numbers)) == len(plan.steps) and max(n.count(".") for n in numbers) == 2
+    assert {launch["where"] for launch in found["launches"] if "." not in launch["number"]} >= {"driven"}
+    drawn = [number for node in found["graphs"]["after"]["nodes"] for number in node["launches"]]
+    assert sorted(drawn) == sorted(numbers)
+    assert Page(page.render(found)).count("tr", "launch") == len(numbers)
+
+
 def test_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(UPSCALER), "--target", "cpu", "--text"]) == 0
     out = capsys.readouterr().out
@@ -380,6 +392,11 @@ def test_measured(tmp_path: Path, capsys: pytest.CaptureFixture[str], device: cl
             assert launch["gain"] == max(launch["microseconds"] - launch["least"], 0)
         assert found["total"]["microseconds"] == pytest.approx(sum(launch["microseconds"] for launch in found["launches"]))
         assert Page(page.render(found)).count("span", "bar") == len(found["launches"])
+    looped().write(tmp_path / "loop")
+    found = inspected(capsys, tmp_path / "loop")
+    times = {launch["number"]: launch["microseconds"] for launch in found["launches"]}
+    assert list(times) == ["0", "1", "1.0", "1.1", "1.2", "2"]
+    assert {number for number, time in times.items() if time is None} == {"1.0", "1.1", "1.2"}
 
 
 @pytest.mark.parametrize(("arguments", "message"), [
