@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -18,8 +17,11 @@ from planish.runtime.cli import Parser, add_run_arguments, guarded, run_plan
 from planish.runtime.plan import check_free
 from planish.runtime.profiler import add_profile_arguments, profile_plan
 
-from . import arguments, driver, keep, operators, passes, pictures, report, targets, tune, tuning_database
+from . import driver, keep, operators, passes, pictures, report, tune, tuning_database
+from .analyze import add_analyze_arguments, analyze
+from .arguments import add_input_arguments, add_kernel_arguments, add_target_arguments, inputs, target_of
 from .errors import OptionError
+from .inspect import add_inspect_arguments, inspect
 from .progress import ERRORS, Shown
 from .progress import progress as showing
 from .tune import Tuning
@@ -50,21 +52,11 @@ def _parser() -> Parser:
     compiler.set_defaults(call=_compile)
     compiler.add_argument("model", type=Path, help=".tflite or .onnx file")
     compiler.add_argument("-o", "--output", type=Path, metavar="PLAN", help="folder of the plan (default: the model's name with .plan)")
-    compiler.add_argument("--target", choices=targets.NAMES, default="auto", metavar="NAME",
-                          help=f"kind of device to compile for: {', '.join(targets.NAMES)} (default: auto, the device present)")
-    compiler.add_argument("--device", help="for --target auto: gpu, cpu, part of a name, or platform:device (default: the best)")
-    compiler.add_argument("--precision", choices=driver.PRECISIONS, default="f32",
-                          help="f16 stores intermediates and weights in half precision")
+    add_target_arguments(compiler)
     compiler.add_argument("--keep-f32", type=keep.nodes, default=[], metavar="FILE|NODE,…",
                           help="with f16, nodes whose weights and results stay in float32: their names, or the file that planish verify "
                           "--keep-f32 writes")
-    compiler.add_argument("--input-shape", action="append", default=[], type=arguments.shape, metavar="NAME=1,224,224,3",
-                          help="shape of an input that the model leaves open, repeatable")
-    compiler.add_argument("--dim", action="append", default=[], type=arguments.dim, metavar="NAME=8",
-                          help="extent of a dimension that the model leaves open under a name, wherever it stands, repeatable")
-    compiler.add_argument("--batch", type=int, metavar="N", help="extent of the first dimension of every input that leaves it open")
-    compiler.add_argument("--input-value", action="append", default=[], type=arguments.value, metavar="NAME=1,2|FILE",
-                          help="make an input a constant, as one that decides shapes has to be: numbers or an .npy file; repeatable")
+    add_input_arguments(compiler)
     compiler.add_argument("--tune", choices=tune.EFFORTS, metavar="EFFORT",
                           help="measure kernels on the device and take the fastest: fast, those that should be the best; full, all; "
                           "what is measured is kept, and not measured again")
@@ -74,10 +66,7 @@ def _parser() -> Parser:
     compiler.add_argument("--tune-seconds", type=float, metavar="S",
                           help=f"how long --tune may measure (default: {', '.join(f'{s:g} for {e}' for e, s in tune.SECONDS.items())})")
     compiler.add_argument("--no-host", action="store_true", help="refuse what would run on the host instead of the device")
-    compiler.add_argument("--no-winograd", action="store_true",
-                          help="compute every convolution as its definition does: slower, with less rounding")
-    compiler.add_argument("--no-megakernel", action="store_true",
-                          help="for a CPU: one kernel a launch, in place of one for all; slower, for drivers older than OpenCL 3.0")
+    add_kernel_arguments(compiler)
     compiler.add_argument("--check", action="store_true", help="write no plan; say what would run where")
     compiler.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the graph after every pass")
     compiler.add_argument("--stop-after", choices=("import", *passes.NAMES), metavar="PASS",
@@ -100,6 +89,17 @@ def _parser() -> Parser:
                                    "clock, beside the device's limits: by itself, by layer, or by kernel; as a trace, too.")
     profiler.set_defaults(call=lambda options: profile_plan(options, read=pictures.read))
     add_profile_arguments(profiler)
+    opener = commands.add_parser("inspect", help="open a model or a plan: graphs, launches, memory, roofline",
+                                 description="Opens a model or a plan as an HTML page: its graphs, launches and their sources, rules, "
+                                 "memory, and how near each launch is to the limits of the device.")
+    opener.set_defaults(call=inspect)
+    add_inspect_arguments(opener)
+
+    counter = commands.add_parser("analyze", help="count a model's parameters, arithmetic and bytes",
+                                  description="Counts, for each layer of a model and in all, parameters, multiplications and additions, "
+                                  "bytes to move, and operations a byte. Needs no device.")
+    counter.set_defaults(call=analyze)
+    add_analyze_arguments(counter)
 
     lister = commands.add_parser("devices", help="list the OpenCL devices", description="Lists the OpenCL devices, the best first.")
     lister.set_defaults(call=list_devices)
@@ -128,20 +128,17 @@ def _parser() -> Parser:
 def _compile(options: argparse.Namespace) -> None:
     model = options.model
     output = options.output or model.parent / f"{model.stem}.plan"
-    shapes, values = arguments.once("--input-shape", options.input_shape), arguments.once("--input-value", options.input_value)
-    dims = arguments.once("--dim", options.dim)
     writes = not options.stop_after and not options.check
     if writes:
         if model.resolve().is_relative_to(output.resolve()):
             raise OptionError(f"{output} is the model, or holds it; choose another folder for the plan")
         check_free(output, force=options.force)
-    target = targets.resolve(options.target, options.device)
-    target = replace(target, winograd=not options.no_winograd, megakernel=target.megakernel and not options.no_megakernel)
+    given, target = inputs(options), target_of(options)
     with showing(model.name) as progress:
         tuning = _tuning_of(options, progress)
-        plan, result = driver.compile_model(model, target, precision=options.precision, keep_f32=options.keep_f32, input_shapes=shapes,
-                                            input_values=values, dims=dims, batch=options.batch, host=not options.no_host, tuning=tuning,
-                                            dump_ir=options.dump_ir, stop_after=options.stop_after, progress=progress)
+        plan, result = driver.compile_model(model, target, precision=options.precision, keep_f32=options.keep_f32, **given,
+                                            host=not options.no_host, tuning=tuning, dump_ir=options.dump_ir,
+                                            stop_after=options.stop_after, progress=progress)
         if plan and writes:
             progress("write")
             plan.write(output, force=options.force)

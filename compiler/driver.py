@@ -22,6 +22,7 @@ from .errors import OptionError, UnsupportedError
 from .frontend.inputs import MOST_ELEMENTS, InputOptions, Shape
 from .ir import Graph
 from .lower import HostStep, Launch, LoopStep, Schedule, lower
+from .memory import Arena
 from .passes import Pass
 from .passes.rewrite import Event, describe
 from .targets import Target
@@ -29,6 +30,9 @@ from .tune import Tuned, Tuning
 
 Progress = Callable[[str], None]
 """Called with the name of each stage as it begins."""
+
+Watch = Callable[[str, "Graph | Schedule | Arena"], None]
+"""Called with the name of a stage, and the graph, the schedule or the arena that it gave."""
 
 PRECISIONS = ("f32", "f16")
 
@@ -71,7 +75,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
                   dims: Mapping[str, int] | None = None, batch: int | None = None, recorded_shapes: bool = False,
                   content: bytes | None = None, host: bool = True, tuning: Tuning | None = None,
                   dump_ir: Path | None = None, stop_after: str | None = None,
-                  progress: Progress = lambda stage: None) -> tuple[Plan | None, Report]:
+                  progress: Progress = lambda stage: None,
+                  watch: Watch = lambda stage, result: None) -> tuple[Plan | None, Report]:
     """Compiles a model file.
 
     Args:
@@ -88,6 +93,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         dump_ir: a folder for the graph's text after every stage.
         stop_after: "import" or a pass; the plan is None then.
         progress: called with the name of each stage as it begins.
+        watch: called with the graph of import and of each pass, the schedule of "lower", and the arena of "place".
 
     Raises:
         CompileError: the model or an option is not accepted.
@@ -115,19 +121,21 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     report.sources = tuple(dict.fromkeys(source for node in graph.walk() for source in node.sources))
     _check_nodes(str(path), keep_f32, report.sources)
     _dump(dump_ir, 0, "import", graph)
+    watch("import", graph)
     if stop_after == "import":
         return None, report
 
-    def watch(number: int, name: str, graph: Graph, events: list[Event]) -> None:
+    def passed(number: int, name: str, graph: Graph, events: list[Event]) -> None:
         clock.stop()
         report.nodes_after = sum(1 for _ in graph.walk())
         report.events += [(name, e) for e in events]
         _dump(dump_ir, number, name, graph)
+        watch(name, graph)
         if name != stop_after:
             clock.start([*passes.NAMES, "lower"][number])
 
     clock.start(passes.NAMES[0])
-    graph = passes.run(graph, target, watch=watch, stop_after=stop_after)
+    graph = passes.run(graph, target, watch=passed, stop_after=stop_after)
     if stop_after:
         return None, report
 
@@ -142,7 +150,9 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         report.events += [("tune", event) for event in _chosen(report.tuned)]
     clock.start("place")
     schedule = banded(schedule, target)
+    watch("lower", schedule)
     arena = memory.assign(schedule, target.alignment)
+    watch("place", arena)
     clock.start("render")
     provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": hashlib.sha256(data).hexdigest(),
                   "target": target.name, "lanes": target.lanes, "precision": precision,

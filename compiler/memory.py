@@ -18,6 +18,7 @@ class Arena:
     Attributes:
         offsets: name of a value with a buffer of its own, or of a node whose kernel needs memory for itself -> byte offset.
         sizes: its bytes, rounded up to the alignment.
+        lives: its first and last step of the schedule; of an output of a loop's body, the one behind all.
         nbytes: of the whole arena.
         lower_bound: the largest sum of buffers that live at the same time; no arena is smaller.
         bodies: name of a loop's node -> where the arena of its body begins, and that arena.
@@ -25,6 +26,7 @@ class Arena:
 
     offsets: Mapping[str, int]
     sizes: Mapping[str, int]
+    lives: Mapping[str, tuple[int, int]]
     nbytes: int
     lower_bound: int
     bodies: Mapping[str, tuple[int, Arena]] = field(default_factory=dict)
@@ -80,7 +82,8 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
         live[first[name]] += least
         live[last[name] + 1] -= least
     nbytes = max((offsets[n] + sizes[n] for n in sizes), default=0)
-    return Arena(offsets, sizes, nbytes, int(np.cumsum(live).max(initial=0)), {n: (offsets[n], body) for n, body in bodies.items()})
+    lives = {name: (first[name], last[name]) for name in sizes}
+    return Arena(offsets, sizes, lives, nbytes, int(np.cumsum(live).max(initial=0)), {n: (offsets[n], body) for n, body in bodies.items()})
 
 
 def _greedy(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, int]:

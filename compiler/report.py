@@ -26,6 +26,12 @@ ANYWHERE = {r.name: "folded" for r in fold.RULES} | {r.name: "pruned" for r in p
 """The same of rules that clean up after others, in several passes."""
 
 
+def standard_output() -> Console:
+    """Of a terminal its width, and of anything else enough for tables."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=160)
+
+
 def summary(console: Console, report: Report, plan: Plan | None, output: Path | None, target: Target) -> None:
     """Nodes before and after, what was fused and pruned, what runs on the host and why, sizes, seconds.
 

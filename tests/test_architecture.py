@@ -16,14 +16,15 @@ SOURCES = ("compiler", "runtime")
 ORDER = (
     "errors", "targets", "cost", "layout", "ir", "kernel", "access", "indexing", "mapping", "ops", "text", "frontend", "passes",
     "lower", "render", "memory", "megakernel", "bands", "emit", "launches", "tuning_database", "measure", "survey", "tune", "driver",
-    "onnx_backend", "report", "operators", "pictures", "arguments", "keep", "progress", "verify", "__init__", "cli", "__main__",
+    "onnx_backend", "report", "operators", "pictures", "arguments", "keep", "progress", "analyze", "inspect", "verify", "__init__",
+    "cli", "__main__",
 )  # fmt: skip
 """Units of the compiler, a file or a folder each: every one imports itself and those before it."""
 
 SHARED = {"plan", "errors", "devices", "host"}
 """Modules of the runtime that all of the compiler may use."""
 
-RUNS_PLANS = {"measure", "tune", "driver", "onnx_backend", "pictures", "progress", "verify", "cli"}
+RUNS_PLANS = {"measure", "tune", "driver", "onnx_backend", "pictures", "progress", "inspect", "verify", "cli"}
 """Units of the compiler that may use the rest of it."""
 
 ASKS_COMPILER = "models.py"

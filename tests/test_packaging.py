@@ -21,7 +21,7 @@ import pathlib, runpy, sys
 
 class Forbidden:
     def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in {"flatbuffers", "jinja2", "networkx", "onnx", "PIL", "rich", "tflite"}:
+        if name.split(".")[0] in {"flatbuffers", "jinja2", "networkx", "onnx", "PIL", "pygments", "rich", "tflite"}:
             raise ImportError(f"the runtime imports {name}")
 
 sys.meta_path.insert(0, Forbidden())

@@ -57,7 +57,7 @@ def test_a_residual_lives_on() -> None:
 def test_inputs_and_outputs_have_buffers_of_their_own() -> None:
     b = Build()
     _, arena = placed(b.returns(convolutions(b, b.input(1, 4, 4, 8), 1)))
-    assert arena == Arena({}, {}, 0, 0)
+    assert arena == Arena({}, {}, {}, 0, 0)
 
 
 def test_parts_share_the_buffer_of_the_whole() -> None:
