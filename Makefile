@@ -6,11 +6,11 @@ ARGS ?=
 bin := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env cpu demo test test-device conformance golden lint bench bench-growth bench-ranking clean
+.PHONY: help env cpu demo test test-device check-kernels conformance golden lint bench bench-growth bench-ranking clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  make %-12s %s\n' "$$name" "$$text"; done
+		printf '  make %-13s %s\n' "$$name" "$$text"; done
 	@printf '\nVariables: PYTHON=%s VENV=%s JOBS=%s DEVICE=%s ARGS="more arguments"\n' $(PYTHON) $(VENV) $(JOBS) $(DEVICE)
 
 env: $(VENV)/dev.stamp ## make the virtual environment: planish, an OpenCL driver if none is there, the test tools
@@ -26,6 +26,9 @@ test: $(VENV)/dev.stamp ## run every test; those of kernels on PLANISH_DEVICE, o
 
 test-device: $(VENV)/dev.stamp ## run the tests of kernels on DEVICE: gpu, cpu, pocl, NVIDIA, 0:1, ...
 	PLANISH_DEVICE='$(DEVICE)' $(bin)/python -m pytest -n $(JOBS) -m device $(ARGS)
+
+check-kernels: $(VENV)/dev.stamp ## run kernels in Oclgrind: nothing out of bounds, no data race, nothing read that nobody wrote
+	$(bin)/python -m tests.kernel_check -n $(JOBS) $(ARGS)
 
 conformance: $(VENV)/dev.stamp ## run ONNX's conformance suite, and TFLite's operators against LiteRT
 	$(bin)/python -W ignore -m tests.conformance onnx --jobs $(JOBS) $(ARGS)

@@ -40,10 +40,14 @@ def allocate(context: cl.Context, device: cl.Device, plan: Plan) -> Memory:
     """
     limit = device.max_mem_alloc_size
     ends = [(str(t), t.nbytes) for t in (*plan.inputs, *plan.outputs)] + [(f"state {s.name}", s.nbytes) for s in plan.states]
-    for what, nbytes in (("intermediates", plan.arena), ("weights", len(plan.weights)), *ends):
+    parts = [("intermediates", plan.arena), ("weights", len(plan.weights)), *ends]
+    total, most = sum(nbytes for _, nbytes in parts), device.global_mem_size
+    for what, nbytes in parts:
         if nbytes > limit:
             raise DeviceError(f"{device.name.strip()} holds buffers up to {limit / 1e6:.0f} MB; "
                               f"of the plan, {what} would take {nbytes / 1e6:.0f} MB")
+    if total > most:
+        raise DeviceError(f"{device.name.strip()} has {most / 1e6:.0f} MB of memory; the plan takes {total / 1e6:.0f} MB")
     flags = cl.mem_flags
     unseen = 0 if plan.host_steps or plan.loops else flags.HOST_NO_ACCESS
     inputs, outputs = ([port(context, device, t) for t in tensors] for tensors in (plan.inputs, plan.outputs))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TypeAlias
 
 import pyopencl as cl
@@ -97,17 +98,43 @@ def listing() -> str:
     return "\n".join(f"{index}  {describe(device)}" for index, device in numbered().items())
 
 
+_making = Lock()
+
+
+def context(device: cl.Device) -> cl.Context:
+    """One context a device, shared by all that the process runs on it."""
+    with _making:
+        return _made(device)
+
+
+@lru_cache
+def _made(device: cl.Device) -> cl.Context:
+    return cl.Context([device])
+
+
 @contextmanager
 def refusals(device: cl.Device) -> Iterator[None]:
-    """Says of an error of OpenCL which device it came from.
+    """Says of an error of OpenCL, or of memory that is not there, which device it came from.
 
     Raises:
         DeviceError: in its place.
     """
     try:
         yield
+    except cl.MemoryError as error:
+        raise DeviceError(f"{_name(device)} cannot run the plan: {error}: it has too little memory or registers left for it") from None
     except cl.Error as error:
-        raise DeviceError(f"{device.name.strip()} cannot run the plan: {error}") from None
+        raise DeviceError(f"{_name(device)} cannot run the plan: {error}") from None
+    except MemoryError as error:
+        raise DeviceError(f"{_name(device)} cannot run the plan: this machine has too little memory for it ({error})") from None
+
+
+def _name(device: cl.Device) -> str:
+    """Of a device whose driver may be gone."""
+    try:
+        return device.name.strip()
+    except cl.Error:
+        return "the device"
 
 
 def _processor() -> str:
@@ -138,8 +165,15 @@ def _present() -> dict[str, cl.Device]:
         except cl.Error:
             continue  # a driver whose hardware is absent or out of order
         found |= {f"{i}:{j}": device for j, device in enumerate(listed)}
-    usable = {index: device for index, device in found.items() if device.available and device.compiler_available}
+    usable = {index: device for index, device in found.items() if _usable(device)}
     return dict(sorted(usable.items(), key=lambda item: _rank(item[1])))
+
+
+def _usable(device: cl.Device) -> bool:
+    try:
+        return bool(device.available and device.compiler_available)
+    except cl.Error:
+        return False
 
 
 def _fitting(wanted: str, present: dict[str, cl.Device]) -> list[cl.Device]:

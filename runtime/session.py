@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, TypeVar
@@ -14,7 +15,7 @@ import pyopencl as cl
 
 from . import given, profile
 from .binding import Binder, Memory, allocate
-from .devices import Selector, find, refusals
+from .devices import Selector, context, find, refusals
 from .errors import DeviceError, InputError
 from .given import Data, Inputs, Outputs
 from .host_call import Kept
@@ -44,7 +45,8 @@ def load(path: str | Path, device: Selector = None) -> Session:
 class Session:
     """A plan on a device. It may be used by several threads, and as a context that closes it.
 
-    Its runs take turns, in the order of the calls, whoever calls: what one leaves in the model's states the next one finds.
+    Its runs take turns, in the order of the calls, whoever calls: what one leaves in the model's states the next one finds. One in which
+    the device fails closes it: nobody knows then what its memory holds.
 
     Attributes:
         inputs, outputs: name, shape and dtype of each, in the model's order; -1 is a dimension of an output that depends on data.
@@ -68,7 +70,7 @@ class Session:
         self._lock = threading.Lock()
         self._behind = False
         with refusals(device):
-            self.queue = _queue(_context(device), timed=self._timed)
+            self.queue = _queue(context(device), timed=self._timed)
             self._memory: Memory | None = allocate(self.queue.context, device, plan)
             self._binder: Binder | None = self._bind(plan, self._memory)
             self._ready = self._binder.ready(plan.launches)
@@ -95,8 +97,7 @@ class Session:
             DeviceError: the device failed, or the session is closed.
         """
         kept: Kept = {}
-        with self._lock, refusals(self.device):
-            memory = self._open()
+        with self._turn() as memory:
             sources, targets = self._checked(memory, inputs, outputs)
             self._rest()
             events: list[cl.Event] = []  # pyopencl waits for a transfer when its event goes: they all stay to the end
@@ -126,8 +127,7 @@ class Session:
             InputError, DeviceError: as `run`.
         """
         kept: Kept = {}
-        with self._lock, refusals(self.device):
-            memory = self._open()
+        with self._turn() as memory:
             sources, targets = self._checked(memory, inputs, outputs)
             self._behind = True
             events = [event for port, source in zip(memory.inputs, sources) for event in port.enqueue_in(self.queue, source)]
@@ -163,8 +163,7 @@ class Session:
         Raises:
             DeviceError: the device failed, or the session is closed.
         """
-        with self._lock, refusals(self.device):
-            self._open()
+        with self._turn():
             self._restore()
 
     def profile(self, inputs: Inputs, repeat: int = 20) -> list[Timing]:
@@ -188,8 +187,7 @@ class Session:
 
     def _recorded(self, inputs: Inputs, how: Callable[[cl.CommandQueue, list[Ready]], T]) -> T:
         """What is recorded of launches in a queue that notes times."""
-        with self._lock, refusals(self.device):
-            memory = self._open()
+        with self._turn() as memory:
             sources, _ = self._checked(memory, inputs, None)
             self._rest()
             queue = _queue(self.queue.context, timed=True)
@@ -207,7 +205,7 @@ class Session:
     def close(self) -> None:
         """Frees the device's memory; a closed session runs no more, and runs that go on end. Closing twice is fine."""
         with self._lock:
-            self._ready, self._sequel, self._binder, self._memory = [], Sequel(self.queue, []), None, None
+            self._free()
 
     def __enter__(self) -> Session:
         return self
@@ -223,6 +221,20 @@ class Session:
             check_targets(memory.outputs, targets.values())
         aimed = {name: _aimed(port, target) for port, (name, target) in zip(memory.outputs, targets.items())}
         return untangled(memory.inputs, sources), aimed
+
+    @contextmanager
+    def _turn(self) -> Iterator[Memory]:
+        """Its memory, for one caller at a time."""
+        with self._lock, refusals(self.device):
+            memory = self._open()
+            try:
+                yield memory
+            except (cl.Error, DeviceError):
+                self._free()
+                raise
+
+    def _free(self) -> None:
+        self._ready, self._sequel, self._binder, self._memory = [], Sequel(self.queue, []), None, None
 
     def _open(self) -> Memory:
         if self._memory is None:
@@ -265,12 +277,6 @@ def _aimed(port: Port, target: Data | None) -> Data:
         return port.fresh()
     port.own()
     return target
-
-
-@lru_cache
-def _context(device: cl.Device) -> cl.Context:
-    """One context a device, shared by all sessions of the process."""
-    return cl.Context([device])
 
 
 def _queue(context: cl.Context, *, timed: bool) -> cl.CommandQueue:

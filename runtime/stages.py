@@ -19,14 +19,19 @@ LINE = 64
 """Bytes from one of its counters to the next."""
 
 
+def offered(device: cl.Device) -> bool:
+    """Whether a device builds such kernels."""
+    return int(device.version.split()[1].split(".")[0]) >= 3
+
+
 def check(device: cl.Device, kernel: Kernel) -> None:
     """Checks that a device builds such kernels.
 
     Raises:
         DeviceError: its driver is too old.
     """
-    version = device.version.split()[1]
-    if int(version.split(".")[0]) < 3:
+    if not offered(device):
+        version = device.version.split()[1]
         raise DeviceError(f"{device.name.strip()} has OpenCL {version}; {kernel.name}, a kernel of several launches, needs 3.0: "
                           f"compile the model for this device, or with --no-megakernel")
 

@@ -13,7 +13,6 @@ import pyopencl as cl
 
 from .binding import Binder, Memory
 from .command_buffer import Bound
-from .devices import refusals
 from .errors import DeviceError
 from .given import Inputs
 from .host_call import Kept
@@ -63,8 +62,7 @@ class Trials(Session):
         Raises:
             InputError, DeviceError: as `run`.
         """
-        with self._lock, refusals(self.device):
-            memory = self._open()
+        with self._turn() as memory:
             sources, _ = self._checked(memory, inputs, None)
             self._rest()
             copies = [event for port, source in zip(memory.inputs, sources) for event in port.enqueue_in(self.queue, source)]

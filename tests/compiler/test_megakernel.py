@@ -100,6 +100,22 @@ def test_any_number_of_workers_gives_the_same(device: cl.Device, workers: int, m
 
 
 @pytest.mark.device
+def test_every_run_gives_the_same_bits(device: cl.Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever computes an item of which branch when."""
+    b = Build()
+    one, each = both(b, images(b))
+    inputs = list(b.feed.values())
+    inputs[0][0, 3, 4, 1], inputs[0][1, 5, 6, 2] = np.nan, np.inf
+    found = set()
+    for plan in (one, each):
+        for workers in (1, 2, 3, 5, 16):
+            monkeypatch.setattr(stages, "workers", lambda device, workers=workers: workers)
+            with Session(plan, device) as session:
+                found |= {b"".join(array.tobytes() for array in session.run(inputs).values()) for _ in range(20)}
+    assert len(found) == 1
+
+
+@pytest.mark.device
 @pytest.mark.parametrize("seed", range(6))
 def test_graphs_by_chance(device: cl.Device, seed: int) -> None:
     b = by_chance(seed)

@@ -182,3 +182,17 @@ def test_packaged_driver_is_found_where_pip_put_it() -> None:
     assert library.name.startswith("libintelocl.so")
     if not drivers.fixed_by_user():
         assert any("Intel" in device.platform.name for device in devices.devices())
+
+
+def test_a_driver_that_is_gone(machine: list[SimpleNamespace]) -> None:
+    """Its devices are passed over, and an error of one that a session has needs nothing of it."""
+
+    class Gone:
+        def __getattr__(self, name: str) -> Any:
+            raise cl.Error("clGetDeviceInfo failed: DEVICE_NOT_AVAILABLE")
+
+    gone: Any = Gone()
+    machine += [SimpleNamespace(name="Lost", get_devices=lambda: [gone]), platform("Here", device("Xeon", CPU))]
+    assert [found.name for found in devices.devices()] == ["Xeon"]
+    with pytest.raises(DeviceError, match=r"^the device cannot run the plan: clFinish failed"), devices.refusals(gone):
+        raise cl.Error("clFinish failed: DEVICE_NOT_AVAILABLE")

@@ -19,3 +19,8 @@ def test_zeros_that_are_aligned_and_writeable(nbytes: int) -> None:
     assert not array.any()
     array[:] = 7
     assert array.min() == 7
+
+
+def test_more_than_there_is() -> None:
+    with pytest.raises(MemoryError, match="MB: "):
+        pages.allocate(1 << 60)
