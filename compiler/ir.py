@@ -7,6 +7,7 @@ Nothing outside this file touches networkx.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -16,6 +17,14 @@ import numpy as np
 
 from .errors import GraphError
 from .layout import Layout
+
+MOST_ELEMENTS = 2**31 - 1
+"""Of a tensor: kernels count them with an int."""
+ROOM = 1 << 28
+"""Bytes that constants may take which are made of others; `GROWTH` for each byte of the file come on top."""
+GROWTH = 16
+SMALL = 1 << 12
+"""Bytes of a constant that finds room always, as shapes have to."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +51,7 @@ class TensorType:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(map(int, self.shape))  # of Python's integers, which do not overflow
 
     @property
     def nbytes(self) -> int:
@@ -146,6 +155,7 @@ class Graph:
         outputs: the model's name of each output -> the value that it is; states as they are behind a run among them.
         states: name of an input that is a state -> what becomes of it.
         journal: names of the nodes added since somebody last emptied it.
+        room: bytes that further constants may take which are made of others, so that a small file cannot fill the memory.
     """
 
     def __init__(self, name: str = "model"):
@@ -154,6 +164,7 @@ class Graph:
         self.outputs: dict[str, str] = {}
         self.states: dict[str, State] = {}
         self.journal: list[str] = []
+        self.room = ROOM
         self._vertices = nx.DiGraph()
         self._fresh: dict[str, int] = {}
 
@@ -292,6 +303,15 @@ class Graph:
         kept = {state.output for state in self.states.values()}
         return {name: value for name, value in self.outputs.items() if name not in kept}
 
+    def make_room(self, nbytes: int) -> bool:
+        """Whether a constant of so many bytes may be made of others; it takes its part of the room."""
+        if nbytes <= SMALL:
+            return True
+        if nbytes > self.room:
+            return False
+        self.room -= nbytes
+        return True
+
     def add_constant(self, data: np.ndarray, hint: str = "const") -> str:
         return self.add_value(Value(self.fresh(hint), TensorType.of(data), data))
 
@@ -366,6 +386,7 @@ class Graph:
         other.inputs = list(self.inputs)
         other.outputs = dict(self.outputs)
         other.states = dict(self.states)
+        other.room = self.room
         other._vertices = self._vertices.copy()
         other._fresh = dict(self._fresh)
         return other

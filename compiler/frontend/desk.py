@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import ComputedOperand, Refused, Unsupported, UnsupportedError
+from ..errors import ComputedOperand, ModelError, Refused, Unsupported, UnsupportedError
 from ..ir import Graph
 from ..ops.importing import HOSTED, ONNX, TFLITE, Result, SourceNode
 from ..ops.on_host import OPEN
@@ -15,6 +15,10 @@ from ..ops.on_host import OPEN
 FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error)
 """What an importer stumbles over when a node lacks the operands or attributes that its operator has."""
 
+MOST_INLINED = 1 << 16
+"""Nodes that calls of functions and subgraphs, and runs of loops, may come to."""
+DEEPEST = 64
+"""Graphs and functions that may lie within one another."""
 N = TypeVar("N", bound=SourceNode)
 
 
@@ -31,10 +35,23 @@ class Desk:
         self.refused: list[tuple[str, str, str]] = []
         self._cause: Exception | None = None
         self._computed: list[str] = []
+        self._inlined = 0
 
     def refuse(self, name: str, op: str, reason: str, cause: Exception | None = None) -> None:
         self.refused.append((name, op, reason))
         self._cause = self._cause or cause
+
+    def enter(self, name: str, count: int, depth: int) -> None:
+        """Counts the nodes of a graph or a function that a node runs, before they are imported.
+
+        Raises:
+            ModelError: there are too many in all, or it lies too deep.
+        """
+        self._inlined += count + 1
+        if self._inlined > MOST_INLINED:
+            raise ModelError(f"{self.path}: '{name}': calls and runs of loops come to more than {MOST_INLINED} nodes; fewer would be accepted")
+        if depth > DEEPEST:
+            raise ModelError(f"{self.path}: '{name}': more than {DEEPEST} graphs and functions within one another; fewer would be accepted")
 
     def take(
         self, name: str, op: str, importer: Callable[[N], Result], make: Callable[[], N], *, wanted: int

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..errors import ComputedOperand, GraphError, Refused, Unsupported
-from ..ir import Graph, Node, TensorType, Value
+from ..ir import MOST_ELEMENTS, Graph, Node, TensorType, Value
 from .elementwise import Elementwise
 from .importing import SourceNode
 from .loop import Loop, cut
@@ -18,8 +18,6 @@ Run = Callable[[Sequence[str]], tuple[str, Sequence[str], Sequence[str]]]
 
 MOST_NODES = 1 << 14
 """Of a loop whose runs are imported one by one."""
-LARGEST = (1 << 31) - 1
-"""Elements of the rows of all runs."""
 
 
 class Stretch:
@@ -99,8 +97,8 @@ def drive(n: SourceNode, going: str, values: Sequence[str], run: Run, most: int 
                               "values that keep their type would be accepted")
     for row in rows:
         most_elements = n.type(row).size * (most or 0)
-        if most_elements > LARGEST:
-            raise Unsupported(f"its scan outputs may have {most_elements} elements; up to {LARGEST} would be accepted")
+        if most_elements > MOST_ELEMENTS:
+            raise Unsupported(f"its scan outputs may have {most_elements} elements; up to {MOST_ELEMENTS} would be accepted")
     ended = n.array(again)
     if ended is not None and ended.all() and most is None:
         raise Unsupported("nothing ends it; a trip count or a condition that is computed would be accepted")
