@@ -47,7 +47,8 @@ def check(plan: Plan) -> None:
     for state in plan.states:
         a = state.initial
         known = a is None or (a.buffer == "weights" and a.offset >= 0 and a.offset + a.nbytes <= len(plan.weights))
-        _require(0 <= state.nbytes <= LARGEST and known and (a is None or a.nbytes == state.nbytes), f"state '{state.name}' has no such contents")
+        fits = 0 <= state.nbytes <= LARGEST and (a is None or a.nbytes == state.nbytes)
+        _require(known and fits, f"state '{state.name}' has no such contents")
     kept: Kept = {}
     _Steps(plan).check((), plan.launches, kept)
     for index, tensor in enumerate(plan.outputs):

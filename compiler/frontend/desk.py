@@ -49,9 +49,11 @@ class Desk:
         """
         self._inlined += count + 1
         if self._inlined > MOST_INLINED:
-            raise ModelError(f"{self.path}: '{name}': calls and runs of loops come to more than {MOST_INLINED} nodes; fewer would be accepted")
+            what = f"calls and runs of loops come to more than {MOST_INLINED} nodes"
+            raise ModelError(f"{self.path}: '{name}': {what}; fewer would be accepted")
         if depth > DEEPEST:
-            raise ModelError(f"{self.path}: '{name}': more than {DEEPEST} graphs and functions within one another; fewer would be accepted")
+            what = f"more than {DEEPEST} graphs and functions lie within one another"
+            raise ModelError(f"{self.path}: '{name}': {what}; fewer would be accepted")
 
     def take(
         self, name: str, op: str, importer: Callable[[N], Result], make: Callable[[], N], *, wanted: int

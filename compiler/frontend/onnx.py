@@ -211,7 +211,8 @@ class _Reader:
             return None
         self.desk.enter(name, len(nodes), scope.depth)
         opsets = {**scope.opsets, **_opsets(function.opset_import)}
-        inner = _Scope(opsets, {*_reads(nodes), *function.output}, prefix=f"{name}/", callers=(*scope.callers, called), depth=scope.depth + 1)
+        inner = _Scope(opsets, {*_reads(nodes), *function.output}, prefix=f"{name}/", callers=(*scope.callers, called),
+                       depth=scope.depth + 1)
         inner.values.update(dict.fromkeys(function.input, ""))
         inner.values.update(zip(function.input, operands))
         inner.elements.update(zip(function.input, elements))

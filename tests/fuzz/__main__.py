@@ -20,9 +20,9 @@ from rich.table import Table
 
 os.environ["OPENBLAS_NUM_THREADS"] = "1"  # a case is one thread, whose time is bounded
 
-from tests.fuzz.case import FAULTS, Outcome, draw, mutated  # noqa: E402
-from tests.fuzz.seeds import Seed, seeds  # noqa: E402
-from tests.fuzz.workers import outcomes  # noqa: E402
+from tests.fuzz.case import FAULTS, Outcome, draw, mutated
+from tests.fuzz.seeds import Seed, seeds
+from tests.fuzz.workers import outcomes
 
 
 def main() -> int:

@@ -21,7 +21,7 @@ WEIGHTS = {"tflite": 4, "onnx": 4, "plan": 2}
 """How often each kind of file is drawn."""
 FAULTS = ("traceback", "memory", "slow", "stuck", "crash", "accepted", "leaked", "executed", "unclear")
 """What no case may end in; anything else is a plan or the class of an error."""
-FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.startfile", "subprocess.Popen", "pickle.find_class", "socket.connect")
+FORBIDDEN = ("os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class", "socket.connect")
 """Events of Python's audit that no file may bring about."""
 
 
@@ -139,7 +139,8 @@ def _watch(event: str, arguments: Sequence[Any]) -> None:
         return
     if event in FORBIDDEN:
         raise Executed(f"{event} {arguments!r}"[:300])
-    if event == "open" and isinstance(arguments[0], str) and isinstance(arguments[1], str) and not {"w", "a", "x", "+"}.isdisjoint(arguments[1]):
-        path = Path(arguments[0])
+    name, mode, *_ = (*arguments, None, None)
+    if event == "open" and isinstance(name, str) and isinstance(mode, str) and not {"w", "a", "x", "+"}.isdisjoint(mode):
+        path = Path(name)
         if not path.resolve().is_relative_to(folder) and "__pycache__" not in path.parts:
             raise Executed(f"writes {path}")

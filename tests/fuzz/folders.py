@@ -102,8 +102,8 @@ def _nest(r: random.Random, document: Any) -> Any:
     if not isinstance(document, dict) or not isinstance(document.get("launches"), list):
         return document
     for _ in range(r.choice((1, 5, 31, 32, 33, 200))):
-        loop = {"condition": ["arena", 0, 0, 1], "most": r.choice((1, None, 5)), "rows": [], "nodes": [], "reason": "", "body": document["launches"]}
-        document["launches"] = [loop]
+        loop = {"condition": ["arena", 0, 0, 1], "most": r.choice((1, None, 5)), "body": document["launches"]}
+        document["launches"] = [{**loop, "rows": [], "nodes": [], "reason": ""}]
     return document
 
 

@@ -104,7 +104,7 @@ def _attribute(r: random.Random, model: ModelProto) -> None:
     """A node gets an attribute of its operator or of any, with any contents."""
     for graph in _graphs(model)[:1]:
         node = r.choice(graph.node)
-        names = [a.name for a in node.attribute] + ["axis", "axes", "perm", "kernel_shape", "pads", "strides", "group", "to", "value", "body"]
+        names = [*(a.name for a in node.attribute), "axis", "axes", "perm", "kernel_shape", "pads", "strides", "group", "to", "value"]
         shape = [abs(number(r, 32)) for _ in range(r.choice((0, 1, 2)))]
         values = (number(r), [number(r) for _ in range(r.choice((1, 2, 4, 300)))], r.choice(FLOATS), r.choice(HOSTILE),
                   [r.choice(FLOATS)] * 3, TensorProto(dims=shape, data_type=r.randrange(30), raw_data=b"\0" * 8))
@@ -184,8 +184,9 @@ def _trips(r: random.Random, model: ModelProto) -> None:
         body.CopyFrom(model.graph)
         outputs = [o.name for o in body.output]
         del body.input[:], body.output[:], model.graph.node[:]
-        body.input.extend([helper.make_tensor_value_info("k", TensorProto.INT64, []), helper.make_tensor_value_info("c", TensorProto.BOOL, [])])
-        body.output.append(helper.make_tensor_value_info("c", TensorProto.BOOL, []))
+        going = helper.make_tensor_value_info("c", TensorProto.BOOL, [])
+        body.input.extend([helper.make_tensor_value_info("k", TensorProto.INT64, []), going])
+        body.output.append(going)
         body.output.extend(model.graph.output)
         if "fuzz_trips" not in [t.name for t in model.graph.initializer]:
             model.graph.initializer.append(helper.make_tensor("fuzz_trips", TensorProto.INT64, [], [r.choice((1, 100, 4096, 1 << 40, -1))]))
@@ -208,5 +209,6 @@ def _names(r: random.Random, model: ModelProto) -> None:
 
 
 MUTATIONS: tuple[Callable[[random.Random, ModelProto], None], ...] = (
-    _field, _field, _field, _rewire, _operator, _attribute, _attribute, _shape, _shape, _shape, _external, _nest, _functions, _trips, _names,
+    _field, _field, _field, _rewire, _operator, _attribute, _attribute, _shape, _shape, _shape, _external, _nest, _functions, _trips,
+    _names,
 )

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from onnx import ModelProto, helper
@@ -83,7 +84,7 @@ def functions(depth: int, calls: int = 2) -> ModelProto:
     for k in range(depth):
         op, domain = (f"F{k + 1}", "own") if k + 1 < depth else ("Relu", "")
         names = ["x", *(f"v{c}" for c in range(calls - 1)), "y"]
-        nodes = [helper.make_node(op, [a], [b], domain=domain) for a, b in zip(names, names[1:])]
+        nodes = [helper.make_node(op, [a], [b], domain=domain) for a, b in pairwise(names)]
         made.append(helper.make_function("own", f"F{k}", ["x"], ["y"], nodes, opsets))
     x, y = (helper.make_tensor_value_info(name, 1, [2, 3]) for name in "xy")
     graph = helper.make_graph([helper.make_node("F0", ["x"], ["y"], domain="own")], "functions", [x], [y])
