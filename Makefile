@@ -6,7 +6,7 @@ ARGS ?=
 bin := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env cpu demo test test-device conformance golden lint bench bench-growth bench-ranking clean
+.PHONY: help env cpu demo test test-device conformance fuzz golden lint bench bench-growth bench-ranking clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -30,6 +30,9 @@ test-device: $(VENV)/dev.stamp ## run the tests of kernels on DEVICE: gpu, cpu, 
 conformance: $(VENV)/dev.stamp ## run ONNX's conformance suite, and TFLite's operators against LiteRT
 	$(bin)/python -W ignore -m tests.conformance onnx --jobs $(JOBS) $(ARGS)
 	$(bin)/python -W ignore -m tests.conformance tflite --jobs $(JOBS) $(ARGS)
+
+fuzz: $(VENV)/dev.stamp ## compile or read 20,000 files that were models and plans before they were mutated
+	$(bin)/python -W ignore -m tests.fuzz --jobs $(JOBS) $(ARGS)
 
 golden: $(VENV)/dev.stamp ## rewrite the golden files from what the compiler emits now
 	$(bin)/python -m pytest -n $(JOBS) --update-golden $(ARGS)
