@@ -222,15 +222,22 @@ class Graph:
         """Every value, in the order of insertion."""
         return [d["payload"] for (kind, _), d in self._vertices.nodes(data=True) if kind == "value"]
 
-    def nodes(self) -> list[Node]:
+    def nodes(self, among: Iterable[str] | None = None) -> list[Node]:
         """Every node, producers first; ties go to the earlier position in the source, then to the name.
+
+        Args:
+            among: names of nodes; of others that lie between them nothing is known.
 
         Raises:
             GraphError: there is a cycle.
         """
-        return list(self._sorted())
+        if among is None:
+            return list(self._sorted(self._vertices))
+        chosen = [("node", name) for name in dict.fromkeys(among) if self.has_node(name)]
+        around = (v for key in chosen for v in (*self._vertices.predecessors(key), *self._vertices.successors(key)))
+        return list(self._sorted(self._vertices.subgraph([*chosen, *around])))
 
-    def _sorted(self) -> Iterator[Node]:
+    def _sorted(self, graph: nx.DiGraph) -> Iterator[Node]:
         vertices = self._vertices.nodes
 
         def key(vertex: tuple[str, str]) -> tuple[int, int, str]:
@@ -238,7 +245,7 @@ class Graph:
             return (0, 0, name) if kind == "value" else (1, vertices[vertex]["payload"].position, name)
 
         try:
-            for kind, name in nx.lexicographical_topological_sort(self._vertices, key):
+            for kind, name in nx.lexicographical_topological_sort(graph, key):
                 if kind == "node":
                     yield self.node(name)
         except nx.NetworkXUnfeasible:

@@ -112,7 +112,7 @@ class _Reader:
         self.model = model
         self.path = path
         self.graph = Graph(path.stem)
-        self.desk = Desk(path, self.graph)
+        self.desk = Desk(path, self.graph, len(model.graph.node))
         self.functions = {(_domain(f.domain), f.name): f for f in model.functions}
         self.main = _scope(model.graph, _opsets(model.opset_import))
         self.position = 0
@@ -218,7 +218,8 @@ class _Reader:
         inner.elements.update(zip(function.input, elements))
         self.add_nodes(nodes, inner)
         scope.elements.update(zip(node.output, (inner.element(v) for v in function.output)))
-        return [inner.values.get(v) for v in function.output]
+        unused = {v for k, v in enumerate(function.output) if v not in inner.values and node.output[k : k + 1] in ([], [""])}
+        return ["" if v in unused else self.value(v, inner) if self._known(v, inner) else None for v in function.output]
 
     def _known(self, name: str, scope: _Scope) -> bool:
         """Whether no refused node computes what has that name."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import NO_OPERATOR, ModelError, Refused, Unsupported
+from ..errors import ModelError, Refused, Unsupported
 from ..ir import GROWTH, MOST_ELEMENTS, Graph, TensorType, Value
 from ..ops import importing
 from ..ops.variables import Variables
@@ -54,7 +54,7 @@ class _Reader:
         self.callers: tuple[int, ...] = (*(outer.callers if outer else ()), index)
         self.path = path
         self.graph: Graph = outer.graph if outer else Graph(path.stem)
-        self.desk: Desk = outer.desk if outer else Desk(path, self.graph)
+        self.desk: Desk = outer.desk if outer else Desk(path, self.graph, len(subgraph.operators))
         self.ordered: bool = outer.ordered if outer else any(rounds_floats(o, s.tensors) for s in subgraphs for o in s.operators)
         self.grids = Grids(self.graph, subgraph, self.ordered)
         self.values: dict[int, str | None] = {}
@@ -82,10 +82,10 @@ class _Reader:
 
     def add_operator(self, operator: Operator, position: int) -> None:
         name = f"{self.prefix}{operator.op.lower()}_{position}"
-        importer = self.grids.importer(operator)
+        importer = self.desk.importer(name, operator.op, partial(self.grids.importer, operator))
         results = None
         if importer is None:
-            self.desk.refuse(name, operator.op, NO_OPERATOR)
+            pass
         elif operator.op not in COMPLEX and self._complex((*operator.inputs, *operator.outputs)):
             self.desk.refuse(name, operator.op, f"of complex numbers; only {', '.join(COMPLEX)} would be accepted")
         elif all(self.values.get(k, "") is not None for k in operator.inputs):

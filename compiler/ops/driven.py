@@ -16,7 +16,7 @@ from .movement import Reshape
 Run = Callable[[Sequence[str]], tuple[str, Sequence[str], Sequence[str]]]
 """Imports a run of a loop: from what the run before has left to whether there is another, what this one leaves, and its rows."""
 
-MOST_NODES = 1 << 14
+MOST_NODES = 1 << 12
 """Of a loop whose runs are imported one by one."""
 
 
@@ -35,8 +35,7 @@ class Stretch:
     @property
     def nodes(self) -> list[Node]:
         """The nodes, producers first."""
-        added = set(self.graph.journal[self._start : self._end])
-        return [node for node in self.graph.nodes() if node.name in added]
+        return self.graph.nodes(self.graph.journal[self._start : self._end])
 
     @property
     def driven(self) -> bool:
@@ -60,8 +59,9 @@ class Stretch:
 
     def discard(self) -> None:
         """Takes it back."""
-        for node in self.nodes:
-            self.graph.remove_node(node.name)
+        for name in dict.fromkeys(self.graph.journal[self._start : self._end]):
+            if self.graph.has_node(name):
+                self.graph.remove_node(name)
         for name in self.graph.states:
             self.graph.set_state(name, self._states.get(name, name))
 
