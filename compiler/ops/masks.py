@@ -43,8 +43,9 @@ def onnx_eye_like(n: OnnxNode) -> str:
     if len(shape) != 2:
         raise Unsupported(f"of {n.type(0)}; a matrix would be accepted")
     to = n.attr("dtype")
+    n.checked(shape)
     dtype = n.type(0).dtype if to is None else np.dtype(onnx.helper.tensor_dtype_to_np_dtype(to))
-    return n.add_constant(np.eye(*n.checked(shape, dtype), n.attr("k", 0), dtype=dtype))
+    return n.add_constant(np.eye(shape[0], shape[1], n.attr("k", 0), dtype=dtype))
 
 
 def one_hot(n: SourceNode, index: str, depth: int, on: str, off: str, axis: int, *, wrap: bool) -> str:

@@ -63,7 +63,7 @@ def looped(times: int, depth: int) -> ModelProto:
 
 ONNX: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "a function that calls itself": (calls_itself, "calls function own::F0, which calls it"),
-    "functions that double": (lambda: functions(40), "come to more than 65536 nodes"),
+    "functions that double": (lambda: functions(40), "make a graph of more than 8208 nodes"),
     "functions within functions": (lambda: functions(200, 1), "more than 64 graphs and functions lie within one another"),
     "loops in loops": (lambda: looped(4000, 3), "come to more than 65536 nodes"),
     "a range without end": (lambda: model([node("Range", "a", "b", "c", output="r"), node("Add", "x", "r")],
@@ -73,7 +73,7 @@ ONNX: dict[str, tuple[Callable[[], ModelProto], str]] = {
         "it makes a constant float32["),
     "an identity without end": (
         lambda: model([node("Expand", "x", "s", output="r"), node("EyeLike", "r")], (1, 1), s=np.array([30000, 30000])),
-        "it makes a constant float32["),
+        "it makes a constant float64["),
     "a result whose size is 0 in 64 bits": (lambda: model([node("Tile", "x", "s")], (1, 1), s=np.array([1 << 32, 1 << 32])),
                                             f"has more than {MOST_ELEMENTS} elements"),
 }  # fmt: skip
