@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ComputedOperand, GraphError, Unsupported
-from ..ir import MOST_ELEMENTS, Graph, Node, TensorType
+from ..ir import Graph, Node, TensorType
 from .op import Op
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Result = str | tuple[str, ...] | list[str]
 FOLD_LIMIT = 1 << 28
 """Bytes above which the importer leaves a constant expression to the graph."""
+
+LARGEST = 1 << 40
+"""Elements of a value; of one that a kernel reads or makes fewer are accepted, but passes may yet find that none does."""
 
 
 @dataclass
@@ -109,8 +112,8 @@ class SourceNode:
         except GraphError as error:
             raise Unsupported(str(error)) from None
         for type in types:
-            if type.size > MOST_ELEMENTS:
-                raise Unsupported(f"{type} has more than {MOST_ELEMENTS} elements; smaller results would be accepted")
+            if type.size > LARGEST:
+                raise Unsupported(f"its result {type} has more than {LARGEST} elements; smaller ones would be accepted")
         known, nbytes = all(a is not None for a, v in zip(arrays, inputs) if v), sum(t.nbytes for t in types)
         if known and nbytes < FOLD_LIMIT and self.graph.make_room(nbytes):
             return tuple(self.add_constant(a) for a in op.reference(*arrays))

@@ -97,4 +97,4 @@ def constant_range(n: SourceNode, start: np.ndarray, limit: np.ndarray, delta: n
 
 def filled(n: SourceNode, shape: Shape, number: np.ndarray) -> str:
     """A constant of one number throughout; it takes the memory of one."""
-    return n.add_constant(np.broadcast_to(number.reshape(()), n.checked(shape, number.dtype)))
+    return n.add_constant(np.broadcast_to(number.reshape(()), shape))

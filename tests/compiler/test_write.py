@@ -19,7 +19,7 @@ from planish.runtime.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "examples" / "upscaler" / "upscaler.tflite"
-KILLS = 12
+KILLS = 6
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="needs signals, and folders exchanged in one step")
 
 

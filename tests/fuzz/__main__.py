@@ -43,12 +43,15 @@ def main() -> int:
     ended: list[Outcome] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         runs = outcomes(valid, options.seed, numbers, options.jobs)
-        for outcome in progress.track(runs, total=options.cases, description="fuzz"):
-            ended.append(outcome)
-            if outcome.fault:
-                progress.console.print(f"[red]case {outcome.number}[/] of {outcome.name}: {outcome.status}: {escape(outcome.text)}")
+        try:
+            for outcome in progress.track(runs, total=options.cases, description="fuzz"):
+                ended.append(outcome)
+                if outcome.fault:
+                    progress.console.print(f"[red]case {outcome.number}[/] of {outcome.name}: {outcome.status}: {escape(outcome.text)}")
+        except KeyboardInterrupt:
+            console.print("interrupted")
     console.print(table(ended))
-    return 1 if any(outcome.fault for outcome in ended) else 0
+    return 1 if len(ended) < options.cases or any(outcome.fault for outcome in ended) else 0
 
 
 def show(valid: Sequence[Seed], base: int, number: int, folder: Path) -> None:

@@ -34,7 +34,7 @@ def _messages(message: Message) -> Iterator[Message]:
 
 
 def _field(r: random.Random, model: ModelProto) -> None:
-    """A field that is set becomes another, goes, or occurs again."""
+    """A field that is set becomes another, goes, or occurs again; not so often that a model of its size would take long."""
     message = r.choice([m for m in _messages(model) if m.ListFields()] or [model])
     if not message.ListFields():
         return
@@ -44,7 +44,7 @@ def _field(r: random.Random, model: ModelProto) -> None:
     if r.random() < 0.15:
         message.ClearField(field.name)
     elif repeated and len(value) and r.random() < 0.3:
-        value.extend([value[r.randrange(len(value))]] * r.choice((1, 1, 3, 2000)))
+        value.extend([value[r.randrange(len(value))]] * r.choice((1, 1, 3, 300)))
     elif repeated and len(value) and (r.random() < 0.3 or field.message_type is not None):
         del value[r.randrange(len(value))]
     elif field.message_type is None:
