@@ -64,7 +64,7 @@ def looped(times: int, depth: int) -> ModelProto:
 
 ONNX: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "a function that calls itself": (calls_itself, "calls function own::F0, which calls it"),
-    "functions that double": (lambda: functions(40), "make a graph of more than 8208 nodes"),
+    "functions that double": (lambda: functions(40), "make a graph of more than 16400 nodes"),
     "functions within functions": (lambda: functions(200, 1), "more than 64 graphs and functions lie within one another"),
     "loops in loops": (lambda: looped(4000, 3), "come to more than 65536 nodes"),
     "a range without end": (lambda: model([node("Range", "a", "b", "c", output="r"), node("Add", "x", "r")],
