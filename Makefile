@@ -6,7 +6,7 @@ ARGS ?=
 bin := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help env cpu demo test test-device check-kernels conformance golden lint bench bench-growth bench-ranking clean
+.PHONY: help env cpu demo test test-device check-kernels conformance fuzz golden lint bench bench-growth bench-ranking clean
 
 help: ## print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -33,6 +33,9 @@ check-kernels: $(VENV)/dev.stamp ## run kernels in Oclgrind: nothing out of boun
 conformance: $(VENV)/dev.stamp ## run ONNX's conformance suite, and TFLite's operators against LiteRT
 	$(bin)/python -W ignore -m tests.conformance onnx --jobs $(JOBS) $(ARGS)
 	$(bin)/python -W ignore -m tests.conformance tflite --jobs $(JOBS) $(ARGS)
+
+fuzz: $(VENV)/dev.stamp ## compile or read 20,000 files that were models and plans before they were mutated
+	$(bin)/python -W ignore -m tests.fuzz --jobs $(JOBS) $(ARGS)
 
 golden: $(VENV)/dev.stamp ## rewrite the golden files from what the compiler emits now
 	$(bin)/python -m pytest -n $(JOBS) --update-golden $(ARGS)

@@ -19,8 +19,8 @@ from . import frontend, memory, passes, targets, text, tune
 from .bands import banded
 from .emit import emit
 from .errors import OptionError, UnsupportedError
-from .frontend.inputs import MOST_ELEMENTS, InputOptions, Shape
-from .ir import Graph
+from .frontend.inputs import InputOptions, Shape
+from .ir import MOST_ELEMENTS, Graph
 from .lower import HostStep, Launch, LoopStep, Schedule, lower
 from .memory import Arena
 from .passes import Pass

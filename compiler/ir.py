@@ -7,6 +7,7 @@ Nothing outside this file touches networkx.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
@@ -18,6 +19,14 @@ from planish.runtime.plan import Recorded, Signature
 
 from .errors import GraphError
 from .layout import Layout
+
+MOST_ELEMENTS = 2**31 - 1
+"""Of a tensor: kernels count them with an int."""
+ROOM = 1 << 28
+"""Bytes that constants may take which are made of others; `GROWTH` for each byte of the file come on top."""
+GROWTH = 16
+SMALL = 1 << 12
+"""Bytes of a constant that finds room always, as shapes have to."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class TensorType:
     @property
     def size(self) -> int:
         """Number of elements."""
-        return int(np.prod(self.shape, dtype=np.int64))
+        return math.prod(map(int, self.shape))  # of Python's integers, which do not overflow
 
     @property
     def nbytes(self) -> int:
@@ -149,6 +158,7 @@ class Graph:
         states: name of an input that is a state -> what becomes of it.
         recorded: what the file says of its inputs and outputs, by ("input", name) or ("output", name); signatures: what it calls them.
         journal: names of the nodes added since somebody last emptied it.
+        room: bytes that further constants may take which are made of others, so that a small file cannot fill the memory.
     """
 
     def __init__(self, name: str = "model"):
@@ -159,6 +169,7 @@ class Graph:
         self.recorded: dict[tuple[str, str], Recorded] = {}
         self.signatures: tuple[Signature, ...] = ()
         self.journal: list[str] = []
+        self.room = ROOM
         self._vertices = nx.DiGraph()
         self._fresh: dict[str, int] = {}
 
@@ -216,15 +227,22 @@ class Graph:
         """Every value, in the order of insertion."""
         return [d["payload"] for (kind, _), d in self._vertices.nodes(data=True) if kind == "value"]
 
-    def nodes(self) -> list[Node]:
+    def nodes(self, among: Iterable[str] | None = None) -> list[Node]:
         """Every node, producers first; ties go to the earlier position in the source, then to the name.
+
+        Args:
+            among: names of nodes; of others that lie between them nothing is known.
 
         Raises:
             GraphError: there is a cycle.
         """
-        return list(self._sorted())
+        if among is None:
+            return list(self._sorted(self._vertices))
+        chosen = [("node", name) for name in dict.fromkeys(among) if self.has_node(name)]
+        around = (v for key in chosen for v in (*self._vertices.predecessors(key), *self._vertices.successors(key)))
+        return list(self._sorted(self._vertices.subgraph([*chosen, *around])))
 
-    def _sorted(self) -> Iterator[Node]:
+    def _sorted(self, graph: nx.DiGraph) -> Iterator[Node]:
         vertices = self._vertices.nodes
 
         def key(vertex: tuple[str, str]) -> tuple[int, int, str]:
@@ -232,7 +250,7 @@ class Graph:
             return (0, 0, name) if kind == "value" else (1, vertices[vertex]["payload"].position, name)
 
         try:
-            for kind, name in nx.lexicographical_topological_sort(self._vertices, key):
+            for kind, name in nx.lexicographical_topological_sort(graph, key):
                 if kind == "node":
                     yield self.node(name)
         except nx.NetworkXUnfeasible:
@@ -296,6 +314,15 @@ class Graph:
         """The outputs that the user gets."""
         kept = {state.output for state in self.states.values()}
         return {name: value for name, value in self.outputs.items() if name not in kept}
+
+    def make_room(self, nbytes: int) -> bool:
+        """Whether a constant of so many bytes may be made of others; it takes its part of the room."""
+        if nbytes <= SMALL:
+            return True
+        if nbytes > self.room:
+            return False
+        self.room -= nbytes
+        return True
 
     def add_constant(self, data: np.ndarray, hint: str = "const") -> str:
         return self.add_value(Value(self.fresh(hint), TensorType.of(data), data))
@@ -372,6 +399,7 @@ class Graph:
         other.outputs = dict(self.outputs)
         other.states = dict(self.states)
         other.recorded, other.signatures = dict(self.recorded), self.signatures
+        other.room = self.room
         other._vertices = self._vertices.copy()
         other._fresh = dict(self._fresh)
         return other

@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 NESTING = 32
 """Loops that may lie within one another."""
+RANK = 32
+"""Axes of a tensor, which all versions of numpy can have."""
+LARGEST = 2**63 - 1
+"""Bytes or work-items that can be counted."""
 
 Kept = dict[tuple[str, int], Operand]
 """What steps leave on the host, by buffer and index."""
@@ -32,7 +36,7 @@ def check(plan: Plan) -> None:
     """
     for tensors, least in ((plan.inputs, 0), (plan.outputs, -1)):
         for tensor in tensors:
-            _require(tensor.dtype in ITEMSIZE and min(tensor.shape, default=1) >= least, f"'{tensor}' is no tensor")
+            _require(tensor.dtype in ITEMSIZE and _sound(tensor.shape, least), f"'{tensor}' is no tensor")
             said = tensor.recorded
             rank = len(tensor.shape if said.shape is None else said.shape)
             _require(len(said.scale) == len(said.zero_point) and rank == len(tensor.shape), f"'{tensor}' is recorded as another tensor")
@@ -44,13 +48,14 @@ def check(plan: Plan) -> None:
     for kernel in plan.kernels:
         named = re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", kernel.name) is not None
         _require(named, f"kernel name {kernel.name!r} is not an identifier")
-        _require(kernel.stages >= 0, f"kernel {kernel.name} has {kernel.stages} stages")
+        _require(0 <= kernel.stages <= len(plan.steps), f"kernel {kernel.name} has {kernel.stages} stages")
     _require(len({k.name for k in plan.kernels}) == len(plan.kernels), "two kernels have one name")
-    _require(plan.arena >= 0 and plan.alignment >= 1, f"arena {plan.arena}, alignment {plan.alignment}")
+    _require(0 <= plan.arena <= LARGEST and plan.alignment >= 1, f"arena {plan.arena}, alignment {plan.alignment}")
     for state in plan.states:
         a = state.initial
         known = a is None or (a.buffer == "weights" and a.offset >= 0 and a.offset + a.nbytes <= len(plan.weights))
-        _require(state.nbytes >= 0 and known and (a is None or a.nbytes == state.nbytes), f"state '{state.name}' has no such contents")
+        fits = 0 <= state.nbytes <= LARGEST and (a is None or a.nbytes == state.nbytes)
+        _require(known and fits, f"state '{state.name}' has no such contents")
     kept: Kept = {}
     _Steps(plan).check((), plan.launches, kept)
     for index, tensor in enumerate(plan.outputs):
@@ -110,7 +115,7 @@ class _Steps:
         _require(inside, f"{what}: bytes {place.offset} + {place.nbytes} lie outside of {place.buffer} {place.index}")
 
     def _check_operand(self, what: str, operand: Operand) -> None:
-        sound = {operand.dtype, operand.storage} <= ITEMSIZE.keys() and min(operand.shape, default=1) >= -1
+        sound = {operand.dtype, operand.storage} <= ITEMSIZE.keys() and _sound(operand.shape, -1)
         _require(sound, f"{what}: no tensor {operand.dtype}{list(operand.shape)}")
 
     def _kept(self, what: str, operand: Operand) -> tuple[str, int]:
@@ -126,7 +131,7 @@ class _Steps:
         staged = stages == 0 if launch.stage is None else 0 <= launch.stage < stages
         _require(staged, f"{where}: stage {launch.stage} of a kernel that has {stages}")
         grid, group = launch.grid, launch.group
-        _require(1 <= len(grid) <= 3 and min(grid) >= 1, f"{where}: grid {grid}")
+        _require(1 <= len(grid) <= 3 and min(grid) >= 1 and math.prod(grid) <= LARGEST, f"{where}: grid {grid}")
         fits = group is None or (len(group) == len(grid) and min(group) >= 1 and not any(n % k for n, k in zip(grid, group)))
         _require(fits, f"{where}: work-groups {group} do not tile grid {grid}")
         for k, a in enumerate(launch.arguments):
@@ -161,6 +166,11 @@ class _Steps:
             self._check_place(what, place)
             needed = math.prod(operand.shape) * ITEMSIZE[operand.storage]
             _require(place.nbytes == needed, f"{what}: {place.nbytes} bytes for {needed}")
+
+
+def _sound(shape: tuple[int, ...], least: int) -> bool:
+    """Whether numpy can have a tensor of a shape, with extents from `least` on, and its bytes be counted."""
+    return len(shape) <= RANK and min(shape, default=1) >= least and math.prod(max(e, 1) for e in shape) <= LARGEST // 8
 
 
 def _require(condition: bool, message: str) -> None:

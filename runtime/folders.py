@@ -13,11 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 PREFIX = ".planish-"
 ATTEMPTS = 100
 """How often to try where others write to the same place."""
 STALE = 3600.0
-"""Seconds after which a scratch folder has no writer any more: it was killed."""
+"""Seconds after which a scratch folder has no writer any more, where the system has no locks that tell: it was killed."""
 
 
 @contextmanager
@@ -35,14 +40,48 @@ def replacing(folder: Path) -> Iterator[Path]:
     folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     _clean(folder.parent)
-    scratch = folder.parent / f"{PREFIX}{secrets.token_hex(8)}"
-    scratch.mkdir()
+    scratch, lock = _scratch(folder.parent)
     try:
         (scratch / "new").mkdir()
         yield scratch / "new"
         _swap(scratch, folder)
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def _scratch(parent: Path) -> tuple[Path, int | None]:
+    """A new folder, and what locks it as long as it is open and this process lives, where there are locks."""
+    for _ in range(ATTEMPTS):
+        scratch = parent / f"{PREFIX}{secrets.token_hex(8)}"
+        scratch.mkdir()
+        with suppress(BlockingIOError, FileNotFoundError):  # another writer takes it for that of one that was killed
+            lock = _locked(scratch)
+            if lock is None or scratch.exists():
+                return scratch, lock
+            os.close(lock)
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), str(parent))
+
+
+def _locked(scratch: Path) -> int | None:
+    """A lock on a folder, open; None where the system has no locks.
+
+    Raises:
+        BlockingIOError: another has it.
+        FileNotFoundError: there is no such folder any more.
+    """
+    if fcntl is None:
+        return None
+    handle = os.open(scratch, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        if isinstance(error, BlockingIOError):
+            raise
+        return None
+    return handle
 
 
 def _swap(scratch: Path, folder: Path) -> None:
@@ -80,7 +119,11 @@ def _exchange(one: Path, other: Path) -> bool:
 
 
 def _clean(parent: Path) -> None:
+    """Removes the scratch folders that nobody has locked; where there are no locks, the old ones."""
     for scratch in parent.glob(f"{PREFIX}*"):
         with suppress(OSError):
-            if time.time() - scratch.stat().st_mtime > STALE:
+            lock = _locked(scratch)
+            if lock is not None or time.time() - scratch.stat().st_mtime > STALE:
                 shutil.rmtree(scratch, ignore_errors=True)
+            if lock is not None:
+                os.close(lock)

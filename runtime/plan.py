@@ -127,14 +127,14 @@ class Plan:
                 kernels=tuple(Kernel(n, f.decode(), int(k.get("stages", 0))) for n, f, k in zip(names, files, content["kernels"])),
                 launches=tuple(plan_json.step_of(s) for s in content["launches"]),
                 arena=int(content["arena"]), alignment=int(content["alignment"]),
-                weights=_weights(folder / "weights.bin", content["weights"]["sha256"]),
+                weights=_weights(folder / "weights.bin", int(content["weights"]["bytes"]), content["weights"]["sha256"]),
                 provenance=dict(content["provenance"]),
                 states=tuple(plan_json.state_of(s) for s in content.get("states", ())),
                 signatures=tuple(plan_json.signature_of(s) for s in content.get("signatures", ())),
             )
         except Contradiction as error:
             raise PlanError(f"{path} contradicts itself: {error}; compile the model again") from None
-        except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
             raise PlanError(f"{path} lacks or garbles {error}; compile the model again") from None
 
 
@@ -186,16 +186,21 @@ def check_free(folder: Path, *, force: bool = False) -> None:
 def _file(path: Path, sha256: str) -> bytes:
     """The bytes of a file."""
     try:
+        plan_json.check_ordinary(path)
         return _unaltered(path, path.read_bytes(), sha256)
     except OSError as error:
         raise _incomplete(path, error) from None
 
 
-def _weights(path: Path, sha256: str) -> memoryview:
-    """The bytes of a file, in memory from which a CPU's kernels read them."""
+def _weights(path: Path, nbytes: int, sha256: str) -> memoryview:
+    """The bytes of a file, as many as there have to be, in memory from which a CPU's kernels read them."""
     try:
+        plan_json.check_ordinary(path)
         with path.open("rb") as file:
-            data = pages.allocate(os.fstat(file.fileno()).st_size).data
+            size = os.fstat(file.fileno()).st_size
+            if size != nbytes:
+                raise PlanError(f"{path} has been altered: it has {size} bytes in place of {nbytes}; compile the model again")
+            data = pages.allocate(size).data
             count = file.readinto(data)
     except OSError as error:
         raise _incomplete(path, error) from None

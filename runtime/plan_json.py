@@ -50,6 +50,7 @@ def read(folder: Path) -> dict[str, Any]:
     if not folder.is_dir():
         raise PlanError(f"no plan at {folder}: there is no such folder; `planish compile MODEL -o {folder}` makes one")
     try:
+        check_ordinary(path)
         data = path.read_bytes()
         document = json.loads(data)
     except OSError as error:
@@ -64,6 +65,16 @@ def read(folder: Path) -> dict[str, Any]:
     if data != _sealed(data[:-SEAL]):
         raise PlanError(f"{path} has been altered: its hash does not match; compile the model again")
     return document
+
+
+def check_ordinary(path: Path) -> None:
+    """Refuses what never ends, or waits for someone to write: devices, pipes and their like in the place of a plan's file.
+
+    Raises:
+        PlanError: the path is one of these.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise PlanError(f"{path} is no ordinary file, and all files of a plan are; compile the model again")
 
 
 def _sealed(head: bytes) -> bytes:

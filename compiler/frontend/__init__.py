@@ -59,6 +59,8 @@ def read(path: Path) -> bytes:
         ModelError: there is no such file, or it cannot be read.
     """
     try:
+        if path.is_char_device() or path.is_block_device():
+            raise ModelError(f"{path}: is a device, which may never end; a .tflite or .onnx file would be accepted")
         return path.read_bytes()
     except FileNotFoundError:
         raise ModelError(f"{path}: no such file") from None

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import ComputedOperand, Refused, Unsupported, UnsupportedError
+from ..errors import NO_OPERATOR, ComputedOperand, ModelError, Refused, Unsupported, UnsupportedError
 from ..ir import Graph
 from ..ops.importing import HOSTED, ONNX, TFLITE, Result, SourceNode
 from ..ops.on_host import OPEN
@@ -15,7 +15,15 @@ from ..ops.on_host import OPEN
 FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeError, ValueError, struct.error)
 """What an importer stumbles over when a node lacks the operands or attributes that its operator has."""
 
+MOST_INLINED = 1 << 16
+"""Nodes that calls of functions and subgraphs, and runs of loops, may come to."""
+MOST_EMITTED = 1 << 14
+"""Nodes of the graph that a file may come to which calls and runs of loops make larger; for each of its own `OWN` more."""
+OWN = 16
+DEEPEST = 64
+"""Graphs and functions that may lie within one another."""
 N = TypeVar("N", bound=SourceNode)
+Found = TypeVar("Found")
 
 
 class Desk:
@@ -25,16 +33,52 @@ class Desk:
         refused: (node, op, reason) of each node that could not be imported.
     """
 
-    def __init__(self, path: Path, graph: Graph):
+    def __init__(self, path: Path, graph: Graph, nodes: int):
+        """Args:
+        nodes: of the file.
+        """
         self.path = path
         self.graph = graph
         self.refused: list[tuple[str, str, str]] = []
         self._cause: Exception | None = None
         self._computed: list[str] = []
+        self._inlined, self._most_emitted = 0, MOST_EMITTED + OWN * nodes
 
     def refuse(self, name: str, op: str, reason: str, cause: Exception | None = None) -> None:
         self.refused.append((name, op, reason))
         self._cause = self._cause or cause
+
+    def enter(self, name: str, count: int, depth: int) -> None:
+        """Counts the nodes of a graph or a function that a node runs, before they are imported.
+
+        Raises:
+            ModelError: there are too many in all, or it lies too deep.
+        """
+        self._inlined += count + 1
+        if self._inlined > MOST_INLINED:
+            what = f"calls and runs of loops come to more than {MOST_INLINED} nodes"
+            raise ModelError(f"{self.path}: '{name}': {what}; fewer would be accepted")
+        if len(self.graph.journal) > self._most_emitted:
+            what = f"calls and runs of loops make a graph of more than {self._most_emitted} nodes"
+            raise ModelError(f"{self.path}: '{name}': {what}; fewer would be accepted")
+        if depth > DEEPEST:
+            what = f"more than {DEEPEST} graphs and functions lie within one another"
+            raise ModelError(f"{self.path}: '{name}': {what}; fewer would be accepted")
+
+    def importer(self, name: str, op: str, find: Callable[[], Found | None]) -> Found | None:
+        """The importer of a node, which may depend on its operands and attributes; None where it has none, or is refused for them."""
+        try:
+            found = find()
+        except FAULTS as error:
+            self._misfit(name, op, error)
+            return None
+        if found is None:
+            self.refuse(name, op, NO_OPERATOR)
+        return found
+
+    def _misfit(self, name: str, op: str, error: Exception) -> None:
+        what = f"{type(error).__name__}: {error}"
+        self.refuse(name, op, f"its operands or attributes do not fit the operator ({what})", error)
 
     def take(
         self, name: str, op: str, importer: Callable[[N], Result], make: Callable[[], N], *, wanted: int
@@ -59,8 +103,7 @@ class Desk:
         except Refused:
             return None
         except FAULTS as error:
-            what = f"{type(error).__name__}: {error}"
-            self.refuse(name, op, f"its operands or attributes do not fit the operator ({what})", error)
+            self._misfit(name, op, error)
         return None
 
     def close(self) -> None:

@@ -11,10 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import OptionError
-from ..ir import Graph, TensorType, Value
-
-MOST_ELEMENTS = 2**31 - 1
-"""Elements of a tensor: kernels count them with an int."""
+from ..ir import MOST_ELEMENTS, Graph, TensorType, Value
 
 Shape = tuple[int, ...]
 Dims = Sequence[int | str]

@@ -19,7 +19,7 @@ from onnx import GraphProto, ModelProto, NodeProto, SparseTensorProto, TensorPro
 from planish.runtime.plan import Recorded
 
 from ..errors import NO_OPERATOR, ModelError, Refused
-from ..ir import Graph, Node, TensorType, Value
+from ..ir import GROWTH, Graph, Node, TensorType, Value
 from ..ops import importing
 from ..ops.lowbit import FLOATS, Decode, Encode, EncodeOnHost, held_as, stored_as
 from ..ops.op import Op
@@ -37,6 +37,7 @@ def read_graph(data: bytes, path: Path, given: InputOptions) -> Graph:
     """The graph of a model; see `planish.compiler.frontend.load`."""
     model = _parse(data, path)
     reader = _Reader(model, path)
+    reader.graph.room += GROWTH * len(data)
     reader.add_inputs(given)
     reader.add_nodes(model.graph.node, reader.main)
     reader.desk.close()
@@ -85,6 +86,7 @@ class _Scope:
         elements: name -> the type of its numbers, where numpy lacks it.
         prefix: of the names of nodes.
         outer: the scope around it, whose names it sees.
+        callers: the functions that called one another so far; depth: of graphs and functions within one another.
     """
 
     opsets: Opsets
@@ -94,6 +96,8 @@ class _Scope:
     elements: dict[str, str] = field(default_factory=dict)
     prefix: str = ""
     outer: _Scope | None = None
+    callers: tuple[tuple[str, str], ...] = ()
+    depth: int = 0
 
     def element(self, name: str) -> str:
         """The type of a name's numbers, where numpy lacks it."""
@@ -110,7 +114,7 @@ class _Reader:
         self.model = model
         self.path = path
         self.graph = Graph(path.stem)
-        self.desk = Desk(path, self.graph)
+        self.desk = Desk(path, self.graph, len(model.graph.node))
         self.functions = {(_domain(f.domain), f.name): f for f in model.functions}
         self.main = _scope(model.graph, _opsets(model.opset_import))
         self.position = 0
@@ -198,7 +202,10 @@ class _Reader:
         """Imports the body of a function in the place of the node that calls it."""
         operands = [self.value(v, scope) for v in node.input]
         elements = [scope.element(v) for v in node.input]
-        function = self.functions.get((_domain(node.domain), node.op_type))
+        called = _domain(node.domain), node.op_type
+        if called in scope.callers:
+            raise ModelError(f"{self.path}: '{name}' calls function {op}, which calls it")
+        function = self.functions.get(called)
         if function is None:
             types = [onnx_elements.type_proto(e, self.graph.type(v) if v else None) for e, v in zip(elements, operands)]
             function = standard_function(node, version, types)
@@ -206,14 +213,17 @@ class _Reader:
         if not nodes:
             self.desk.refuse(name, op, f"{NO_OPERATOR}, and the standard does not define this one by others")
             return None
+        self.desk.enter(name, len(nodes), scope.depth)
         opsets = {**scope.opsets, **_opsets(function.opset_import)}
-        inner = _Scope(opsets, {*_reads(nodes), *function.output}, prefix=f"{name}/")
+        inner = _Scope(opsets, {*_reads(nodes), *function.output}, prefix=f"{name}/", callers=(*scope.callers, called),
+                       depth=scope.depth + 1)
         inner.values.update(dict.fromkeys(function.input, ""))
         inner.values.update(zip(function.input, operands))
         inner.elements.update(zip(function.input, elements))
         self.add_nodes(nodes, inner)
         scope.elements.update(zip(node.output, (inner.element(v) for v in function.output)))
-        return [inner.values.get(v) for v in function.output]
+        unused = {v for k, v in enumerate(function.output) if v not in inner.values and node.output[k : k + 1] in ([], [""])}
+        return ["" if v in unused else self.value(v, inner) if self._known(v, inner) else None for v in function.output]
 
     def _known(self, name: str, scope: _Scope) -> bool:
         """Whether no refused node computes what has that name."""
@@ -240,6 +250,8 @@ class _Reader:
             constant = at.constants.get(name)
             if constant is not None:
                 array = dense(constant, self.path) if isinstance(constant, SparseTensorProto) else array_of(constant, self.path)
+                if isinstance(constant, TensorProto) and constant.data_location == TensorProto.EXTERNAL:
+                    self.graph.room += GROWTH * array.nbytes
                 at.values[name] = value = self.graph.fresh(at.prefix + name)
                 return self.graph.add_value(Value(value, TensorType.of(array), array))
             at = at.outer
@@ -278,7 +290,9 @@ class _Inline:
         if attribute not in self.held:
             self.held[attribute] = _scope(graph, self.scope.opsets, f"{self.name}/", self.scope)
         held = self.held[attribute]
-        inner = _Scope(held.opsets, held.used, prefix=f"{self.name}/{self.calls}/" if self.calls else held.prefix, outer=held)
+        self.reader.desk.enter(self.name, len(graph.node), self.scope.depth)
+        inner = _Scope(held.opsets, held.used, prefix=f"{self.name}/{self.calls}/" if self.calls else held.prefix, outer=held,
+                       callers=self.scope.callers, depth=self.scope.depth + 1)
         self.calls += 1
         inner.values.update(zip((i.name for i in graph.input), operands))
         self.reader.add_nodes(graph.node, inner)

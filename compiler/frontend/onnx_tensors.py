@@ -10,6 +10,7 @@ import onnx
 from onnx import AttributeProto, SparseTensorProto, TensorProto
 
 from ..errors import ModelError
+from ..ir import MOST_ELEMENTS, TensorType
 from ..ops.lowbit import ELEMENTS, held_as
 
 
@@ -29,6 +30,9 @@ def array_of(tensor: TensorProto, path: Path) -> np.ndarray:
 def dense(sparse: SparseTensorProto, path: Path) -> np.ndarray:
     """A sparse tensor with its zeros; its indices are either row-major numbers or one row of coordinates each."""
     values, indices = array_of(sparse.values, path), array_of(sparse.indices, path)
+    type = TensorType(tuple(sparse.dims), values.dtype)
+    if min(type.shape, default=0) < 0 or type.size > MOST_ELEMENTS:
+        raise ModelError(f"{path}: sparse tensor '{sparse.values.name}' of {type}; up to {MOST_ELEMENTS} elements would be accepted")
     result = np.zeros(tuple(sparse.dims), values.dtype)
     if indices.ndim == 2:
         result[tuple(indices.T)] = values

@@ -10,8 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
+
+LARGEST = 1 << 28
+"""Bytes of a tensor that is stored sparse."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +49,9 @@ class Sparsity:
         rank, order = len(shape), list(self.traversal_order)
         if sorted(order) != list(range(rank + len(self.block_map))) or len(self.levels) != len(order):
             raise ValueError(f"sparse storage of {len(self.levels)} levels does not fit shape {shape}")
-        coordinates, positions = self._walk()
+        if prod(shape) * stored.itemsize > LARGEST:
+            raise ValueError(f"sparse storage of shape {shape} takes more than {LARGEST >> 20} MB")
+        coordinates, positions = self._walk(stored.size)
         place = []
         for axis in range(rank):
             index = coordinates[axis]
@@ -62,12 +68,21 @@ class Sparsity:
         dense[tuple(place)] = stored[positions]
         return dense
 
-    def _walk(self) -> tuple[dict[int, np.ndarray], np.ndarray]:
+    def _most(self, number: int, stored: int) -> int:
+        """Elements that the levels before one may come to; what is stored bounds them, or the segments of the next sparse level."""
+        if number == len(self.levels):
+            return stored
+        size, segments = self.levels[number].size, self.levels[number].segments
+        return segments.size - 1 if size is None and segments is not None else self._most(number + 1, stored) // max(size or 0, 1)
+
+    def _walk(self, stored: int) -> tuple[dict[int, np.ndarray], np.ndarray]:
         """The coordinate on each axis, and the place in the storage, of every stored element."""
         coordinates: dict[int, np.ndarray] = {}
         positions = np.zeros(1, np.int64)
-        for axis, level in zip(self.traversal_order, self.levels):
+        for number, (axis, level) in enumerate(zip(self.traversal_order, self.levels)):
             if level.size is not None:
+                if not 0 <= len(positions) * level.size <= self._most(number + 1, stored):
+                    raise ValueError(f"a level of {level.size} for {len(positions)} elements does not fit the {stored} stored")
                 counts = np.full(len(positions), level.size)
                 inner = np.tile(np.arange(level.size), len(positions))
                 starts = positions * level.size
@@ -75,6 +90,8 @@ class Sparsity:
                 assert level.segments is not None and level.indices is not None
                 segments = level.segments.astype(np.int64)
                 starts, counts = segments[positions], segments[positions + 1] - segments[positions]
+                if counts.size and (counts.min() < 0 or counts.sum() > level.indices.size):
+                    raise ValueError(f"segments of {counts.sum()} elements in all do not fit {level.indices.size} indices")
                 inner = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
             coordinates = {a: np.repeat(c, counts) for a, c in coordinates.items()}
             positions = np.repeat(starts, counts) + inner

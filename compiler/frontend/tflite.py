@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import NO_OPERATOR, ModelError, Refused, Unsupported
-from ..ir import Graph, TensorType, Value
+from ..errors import ModelError, Refused, Unsupported
+from ..ir import GROWTH, MOST_ELEMENTS, Graph, TensorType, Value
 from ..ops import importing
 from ..ops.variables import Variables
-from .desk import Desk
+from .desk import DEEPEST, Desk
 from .inputs import Dims, InputOptions, add, resolve
 from .tflite_file import Operator, Subgraph, Tensor, read_subgraphs
 from .tflite_grids import Grids
@@ -31,6 +31,7 @@ def read_graph(data: bytes, path: Path, given: InputOptions) -> Graph:
     if not subgraphs or not subgraphs[0].outputs:
         raise ModelError(f"{path}: the model has no outputs")
     reader = _Reader(subgraphs, 0, path)
+    reader.graph.room += GROWTH * len(data)
     reader.add_inputs(given)
     for position, operator in enumerate(reader.subgraph.operators):
         reader.add_operator(operator, position)
@@ -55,7 +56,7 @@ class _Reader:
         self.callers: tuple[int, ...] = (*(outer.callers if outer else ()), index)
         self.path = path
         self.graph: Graph = outer.graph if outer else Graph(path.stem)
-        self.desk: Desk = outer.desk if outer else Desk(path, self.graph)
+        self.desk: Desk = outer.desk if outer else Desk(path, self.graph, len(subgraph.operators))
         self.ordered: bool = outer.ordered if outer else any(rounds_floats(o, s.tensors) for s in subgraphs for o in s.operators)
         self.grids = Grids(self.graph, subgraph, self.ordered)
         self.values: dict[int, str | None] = {}
@@ -85,10 +86,10 @@ class _Reader:
 
     def add_operator(self, operator: Operator, position: int) -> None:
         name = f"{self.prefix}{operator.op.lower()}_{position}"
-        importer = self.grids.importer(operator)
+        importer = self.desk.importer(name, operator.op, partial(self.grids.importer, operator))
         results = None
         if importer is None:
-            self.desk.refuse(name, operator.op, NO_OPERATOR)
+            pass
         elif operator.op not in COMPLEX and self._complex((*operator.inputs, *operator.outputs)):
             self.desk.refuse(name, operator.op, f"of complex numbers; only {', '.join(COMPLEX)} would be accepted")
         elif all(self.values.get(k, "") is not None for k in operator.inputs):
@@ -122,7 +123,7 @@ class _Reader:
         return importing.TfliteNode(
             self.graph, name, o.op, position, tuple(self.value(k) for k in o.inputs),
             tuple(self.prefix + tensors[k].name for k in o.outputs), version=o.version, options=o.options, inline=_Inline(self, name),
-            handed_on=partial(_handed_on, self.subgraphs), assign=lambda k, value: self._assign(name, o, k, value),
+            handed_on=partial(_handed_on, self.subgraphs, {}), assign=lambda k, value: self._assign(name, o, k, value),
             variables=self.variables,
             results=tuple(self.grids.type(k) for k in o.outputs), custom=o.custom,
         )
@@ -142,8 +143,10 @@ class _Reader:
 
     def _declare(self, k: int, tensor: Tensor) -> str:
         """A variable tensor holds zeros before the first run; a quantised one its zero point, but of uint8 the number 0, as in LiteRT."""
+        if tensor.type.size > MOST_ELEMENTS:
+            raise Unsupported(f"variable '{tensor.name}' of {tensor.type} has more than {MOST_ELEMENTS} elements; fewer would be accepted")
         first = -int(tensor.quantization.zero_point[0]) if tensor.quantization and tensor.kind == "UINT8" else 0
-        initial = np.full(tensor.shape, first, np.float32 if tensor.quantized else tensor.type.dtype)
+        initial = np.broadcast_to(np.asarray(first, np.float32 if tensor.quantized else tensor.type.dtype), tensor.shape)
         self.values[k] = self.states[k] = value = self.graph.add_state(self.prefix + tensor.name, initial)
         return value
 
@@ -177,6 +180,7 @@ class _Inline:
             raise ModelError(f"{outer.path}: '{self.name}' calls subgraph {index} of {len(outer.subgraphs)}")
         if index in outer.callers:
             raise ModelError(f"{outer.path}: '{self.name}' calls subgraph {index}, which calls it")
+        outer.desk.enter(self.name, len(outer.subgraphs[index].operators), len(outer.callers))
         inner = _Reader(outer.subgraphs, index, outer.path, outer, f"{self.name}/{self.calls}/" if self.calls else f"{self.name}/")
         self.calls += 1
         inner.values.update(zip(inner.subgraph.inputs, operands))
@@ -187,17 +191,22 @@ class _Inline:
         return [inner.value(k) for k in inner.subgraph.outputs]
 
 
-def _handed_on(subgraphs: Sequence[Subgraph], index: int, *callers: int) -> list[bool]:
-    """Which results of a subgraph are the operands in their places, as they are, loops that hand them on included."""
-    if index in callers or not 0 < index < len(subgraphs):
-        return []  # who calls it refuses it
-    subgraph = subgraphs[index]
+def _handed_on(subgraphs: Sequence[Subgraph], known: dict[int, list[bool]], index: int, depth: int = 0) -> list[bool]:
+    """Which results of a subgraph are the operands in their places, as they are, loops that hand them on included.
+
+    Args:
+        known: what was found of others, and nothing of those that call this one.
+    """
+    if index in known or depth > DEEPEST or not 0 < index < len(subgraphs):
+        return known.get(index, [])  # who calls one that calls it, or none that is there, refuses it
+    known[index], subgraph = [], subgraphs[index]
     source = {k: k for k in subgraph.inputs}
     for operator in subgraph.operators:
         if operator.op == "WHILE":
-            same = _handed_on(subgraphs, operator.options.body_subgraph_index, index, *callers)
+            same = _handed_on(subgraphs, known, operator.options.body_subgraph_index, depth + 1)
             source.update((o, source.get(i, -1)) for i, o, kept in zip(operator.inputs, operator.outputs, same) if kept)
-    return [source.get(o, -1) == i for i, o in zip(subgraph.inputs, subgraph.outputs)]
+    known[index] = [source.get(o, -1) == i for i, o in zip(subgraph.inputs, subgraph.outputs)]
+    return known[index]
 
 
 def _unique(name: str, taken: Mapping[str, object]) -> str:

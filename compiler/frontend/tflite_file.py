@@ -143,6 +143,8 @@ class _File:
         tensors = tuple(self._tensor(t, k) for k, t in enumerate(self.entries(table, "Tensors")))
         operators = tuple(self._operator(o) for o in self.entries(table, "Operators"))
         graph = Subgraph(tensors, operators, vector(table, "Inputs"), vector(table, "Outputs"))
+        if any(k < 0 for k in (*graph.inputs, *graph.outputs)):
+            raise IndexError("an input or output that is left out")
         for k in (*graph.inputs, *graph.outputs, *(k for o in operators for k in (*o.inputs, *o.outputs, *o.intermediates))):
             if not -1 <= k < len(tensors):
                 raise IndexError(f"tensor {k} of {len(tensors)}")

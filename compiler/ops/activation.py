@@ -184,7 +184,7 @@ def onnx_is_inf(n: OnnxNode) -> str:
     x = n.input(0)
     positive, negative = n.attr("detect_positive", 1), n.attr("detect_negative", 1)
     if not positive and not negative:
-        return n.add_constant(np.zeros(n.shape(x), bool))
+        return n.add_constant(np.broadcast_to(np.zeros((), bool), n.shape(x)))
     if positive and negative:
         x = n.emit(Elementwise("abs"), x)
     return n.emit(Elementwise("equal"), x, n.scalar(np.inf if positive else -np.inf, x))
@@ -197,7 +197,7 @@ def onnx_dropout(n: OnnxNode) -> tuple[str, ...]:
     if training is None or training.item():
         raise Unsupported("training_mode is computed at run time, or true, which drops at random; false would be accepted")
     y = n.emit(Elementwise("identity"), n.input(0))
-    mask = np.ones(n.shape(y), bool if n.opset >= 10 else n.type(y).dtype)
+    mask = np.broadcast_to(np.ones((), bool if n.opset >= 10 else n.type(y).dtype), n.shape(y))
     return (y, n.add_constant(mask)) if len(n.outputs) > 1 else (y,)
 
 

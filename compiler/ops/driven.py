@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from ..errors import ComputedOperand, GraphError, Refused, Unsupported
-from ..ir import Graph, Node, TensorType, Value
+from ..ir import MOST_ELEMENTS, Graph, Node, TensorType, Value
 from .elementwise import Elementwise
 from .importing import SourceNode
 from .loop import Loop, cut
@@ -16,10 +16,8 @@ from .movement import Reshape
 Run = Callable[[Sequence[str]], tuple[str, Sequence[str], Sequence[str]]]
 """Imports a run of a loop: from what the run before has left to whether there is another, what this one leaves, and its rows."""
 
-MOST_NODES = 1 << 14
+MOST_NODES = 1 << 12
 """Of a loop whose runs are imported one by one."""
-LARGEST = (1 << 31) - 1
-"""Elements of the rows of all runs."""
 
 
 class Stretch:
@@ -37,8 +35,7 @@ class Stretch:
     @property
     def nodes(self) -> list[Node]:
         """The nodes, producers first."""
-        added = set(self.graph.journal[self._start : self._end])
-        return [node for node in self.graph.nodes() if node.name in added]
+        return self.graph.nodes(self.graph.journal[self._start : self._end])
 
     @property
     def driven(self) -> bool:
@@ -62,8 +59,9 @@ class Stretch:
 
     def discard(self) -> None:
         """Takes it back."""
-        for node in self.nodes:
-            self.graph.remove_node(node.name)
+        for name in dict.fromkeys(self.graph.journal[self._start : self._end]):
+            if self.graph.has_node(name):
+                self.graph.remove_node(name)
         for name in self.graph.states:
             self.graph.set_state(name, self._states.get(name, name))
 
@@ -99,8 +97,8 @@ def drive(n: SourceNode, going: str, values: Sequence[str], run: Run, most: int 
                               "values that keep their type would be accepted")
     for row in rows:
         most_elements = n.type(row).size * (most or 0)
-        if most_elements > LARGEST:
-            raise Unsupported(f"its scan outputs may have {most_elements} elements; up to {LARGEST} would be accepted")
+        if most_elements > MOST_ELEMENTS:
+            raise Unsupported(f"its scan outputs may have {most_elements} elements; up to {MOST_ELEMENTS} would be accepted")
     ended = n.array(again)
     if ended is not None and ended.all() and most is None:
         raise Unsupported("nothing ends it; a trip count or a condition that is computed would be accepted")

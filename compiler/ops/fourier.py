@@ -31,9 +31,11 @@ def fourier(n: SourceNode, x: str, *, inverse: bool = False, scale: float = 1.0)
     (*outer, length, parts), turn = n.shape(x), 2j * np.pi * (1 if inverse else -1)
     first = next((d for d in range(isqrt(length), 1, -1) if length % d == 0), 1)
     if length <= LONGEST or first == 1:
+        n.checked((length, length), complex)
         k = np.arange(length)
         return multiplied(n, x, scale * np.exp(turn * (np.outer(k, k) % max(length, 1)) / max(length, 1)))
     second, rows = length // first, prod(outer)
+    n.checked((second, first, first), complex)
     j, m, k = np.arange(first)[:, None], np.arange(second)[:, None, None], np.arange(first)
     matrices = scale * np.exp(turn * ((j * k * second + m * k) % length) / length)
     split = n.emit(Transpose((2, 0, 1, 3)), n.emit(Reshape((rows, first, second, parts)), x))
@@ -59,6 +61,7 @@ def one_sided(n: SourceNode, x: str, window: np.ndarray | None = None) -> str:
 
 def from_one_side(n: SourceNode, x: str, length: int) -> str:
     """[…,N/2+1,2] -> […,N,1]: the real signal of N elements whose transform begins so."""
+    n.checked((length // 2 + 1, length), complex)
     j, k = np.arange(length // 2 + 1)[:, None], np.arange(length)
     weights = np.where((j == 0) | (2 * j == length), 1, 2) / length
     return multiplied(n, x, weights * np.exp(2j * np.pi * (j * k % length) / length), parts=1)
@@ -130,6 +133,7 @@ def onnx_stft(n: OnnxNode) -> str:
     if n.input(2) and n.shape(2) != (length,):
         raise Unsupported(f"a window {n.type(2)} for frames of {length}")
     first = np.arange(0, n.shape(x)[1] - length + 1, step)
+    n.checked((len(first), length))
     frames = gather(n, x, n.add_constant(first[:, None] + np.arange(length)), 1)
     if n.input(2) and window is None:
         frames = n.emit(Elementwise("mul"), frames, n.emit(Reshape((length, 1)), n.input(2)))
@@ -147,6 +151,7 @@ def onnx_mel_weight_matrix(n: OnnxNode) -> str:
 
     bins, length, rate = (n.integers(k, what)[0] for k, what in enumerate(("num_mel_bins", "dft_length", "sample_rate")))
     low, high = (2595 * np.log10(1 + n.constant(k, what).item() / 700) for k, what in ((3, "lower_edge_hertz"), (4, "upper_edge_hertz")))
+    n.checked((max(length, 0) // 2 + 1, bins))
     mel = low + np.arange(bins + 2) * (high - low) / (bins + 2)
     points = ((length + 1) * (700 * (10 ** (mel / 2595) - 1)) // rate).astype(int)
     matrix = np.zeros((length // 2 + 1, bins))

@@ -13,6 +13,7 @@ from itertools import product
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import ComputedOperand, GraphError, Unsupported
 from ..ir import Graph, Node, TensorType
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 Result = str | tuple[str, ...] | list[str]
 FOLD_LIMIT = 1 << 28
 """Bytes above which the importer leaves a constant expression to the graph."""
+
+LARGEST = 1 << 40
+"""Elements of a value; of one that a kernel reads or makes fewer are accepted, but passes may yet find that none does."""
 
 
 @dataclass
@@ -81,6 +85,17 @@ class SourceNode:
     def add_constant(self, array: np.ndarray) -> str:
         return self.graph.add_constant(np.asarray(array), f"{self.name}:const")
 
+    def checked(self, shape: Sequence[int], dtype: npt.DTypeLike = np.float64) -> tuple[int, ...]:
+        """The shape of an array that an importer is about to make.
+
+        Raises:
+            Unsupported: it would take more than `FOLD_LIMIT`.
+        """
+        type = TensorType(tuple(max(int(e), 0) for e in shape), np.dtype(dtype))
+        if type.nbytes > FOLD_LIMIT:
+            raise Unsupported(f"it makes a constant {type}; one of up to {FOLD_LIMIT >> 20} MB would be accepted")
+        return type.shape
+
     def scalar(self, number: float, like: str) -> str:
         """A constant of rank 0 in the type of another value."""
         return self.add_constant(np.asarray(number, self.graph.type(like).dtype))
@@ -96,8 +111,11 @@ class SourceNode:
             types = op.infer(*(self.graph.type(v) if v else None for v in inputs))
         except GraphError as error:
             raise Unsupported(str(error)) from None
-        known = all(a is not None for a, v in zip(arrays, inputs) if v)
-        if known and sum(t.nbytes for t in types) < FOLD_LIMIT:
+        for type in types:
+            if type.size > LARGEST:
+                raise Unsupported(f"its result {type} has more than {LARGEST} elements; smaller ones would be accepted")
+        known, nbytes = all(a is not None for a, v in zip(arrays, inputs) if v), sum(t.nbytes for t in types)
+        if known and nbytes < FOLD_LIMIT and self.graph.make_room(nbytes):
             return tuple(self.add_constant(a) for a in op.reference(*arrays))
         outputs = tuple(self.graph.fresh("".join(self.outputs[k : k + 1]) or f"{self.name}:{k}") for k in range(len(types)))
         name = self.graph.fresh(self.name or f"{self.op.lower()}{self.position}")

@@ -31,6 +31,7 @@ def onnx_trilu(n: OnnxNode) -> str:
     k = n.integers(1, "k")[0] if n.input(1) else 0
     upper = bool(n.attr("upper", 1))
     rows, columns = shape[-2:]
+    n.checked(shape[-2:], np.int64)
     mask = ~np.tri(rows, columns, k - 1, bool) if upper else np.tri(rows, columns, k, bool)
     return where(n, n.add_constant(mask), n.input(0), n.scalar(0, n.input(0)))
 
@@ -42,8 +43,9 @@ def onnx_eye_like(n: OnnxNode) -> str:
     if len(shape) != 2:
         raise Unsupported(f"of {n.type(0)}; a matrix would be accepted")
     to = n.attr("dtype")
+    n.checked(shape)
     dtype = n.type(0).dtype if to is None else np.dtype(onnx.helper.tensor_dtype_to_np_dtype(to))
-    return n.add_constant(np.eye(*shape, n.attr("k", 0), dtype=dtype))
+    return n.add_constant(np.eye(shape[0], shape[1], n.attr("k", 0), dtype=dtype))
 
 
 def one_hot(n: SourceNode, index: str, depth: int, on: str, off: str, axis: int, *, wrap: bool) -> str:
@@ -57,7 +59,7 @@ def one_hot(n: SourceNode, index: str, depth: int, on: str, off: str, axis: int,
         index = n.emit(Cast(np.dtype(np.int32 if dtype.kind in "iu" and dtype.itemsize < 4 else np.int64)), index)
     (axis,) = axes_of([axis], len(n.shape(index)) + 1)
     index = unsqueeze(n, index, [axis])
-    places = along(axis, len(n.shape(index)), np.arange(depth, dtype=n.type(index).dtype))
+    places = along(axis, len(n.shape(index)), np.arange(*n.checked((depth,)), dtype=n.type(index).dtype))
     hit = n.emit(Elementwise("equal"), index, n.add_constant(places))
     if wrap:
         from_end = n.emit(Elementwise("equal"), index, n.add_constant(places - depth))
@@ -86,7 +88,7 @@ def _set_diagonal(n: TfliteNode, x: str, diagonal: str, shape: Shape) -> str:
     if missing:
         diagonal = n.emit(Pad((*[(0, 0)] * (len(shape) - 2), (0, missing))), diagonal)
     rows = n.emit(Reshape((*shape[:-2], 1, shape[-1])), diagonal)
-    return where(n, n.add_constant(np.eye(*shape[-2:], dtype=bool)), rows, x)
+    return where(n, n.add_constant(np.eye(*n.checked(shape[-2:]), dtype=bool)), rows, x)
 
 
 @tflite_op("MATRIX_DIAG")

@@ -91,7 +91,7 @@ def unsqueeze(n: SourceNode, x: str, axes: Sequence[int]) -> str:
 def constant_range(n: SourceNode, start: np.ndarray, limit: np.ndarray, delta: np.ndarray) -> str:
     """start, start + delta, … as far as limit."""
     count = max(int(np.ceil((limit.item() - start.item()) / delta.item())), 0)
-    numbers = start.item() + np.arange(count) * delta.item()
+    numbers = start.item() + np.arange(*n.checked((count,))) * delta.item()
     return n.add_constant(numbers.astype(start.dtype))
 
 

@@ -168,6 +168,7 @@ def onnx_affine_grid(n: OnnxNode) -> str:
     if n.shape(theta) != (size[0], len(spatial), len(spatial) + 1):
         raise Unsupported(f"theta {n.type(theta)} for a grid of size {size}; [N,axes,axes + 1] would be accepted")
     corners = bool(n.attr("align_corners", 0))
+    n.checked((*spatial, len(spatial) + 1))
     lines = [np.linspace(-1, 1, e) if corners else (2 * np.arange(e) + 1) / e - 1 for e in spatial]
     places = np.stack([*np.meshgrid(*lines, indexing="ij")[::-1], np.ones(spatial)], -1).reshape(-1, len(spatial) + 1)
     grid = n.emit(MatMul(), n.add_constant(places[None].astype(n.type(theta).dtype)), n.emit(Transpose((0, 2, 1)), theta))

@@ -38,14 +38,14 @@ def onnx_tfidf(n: OnnxNode) -> str:
         placed += len(grams)
         if not n.attr("min_gram_length") <= size <= n.attr("max_gram_length") or not len(grams):
             continue
-        selection = np.zeros((len(grams), width), np.float32)
+        selection = np.zeros(n.checked((len(grams), width), np.float32), np.float32)
         selection[np.arange(len(grams)), place] = 1
         totals += [n.emit(MatMul(), counts, n.add_constant(selection))
                    for skip in range(n.attr("max_skip_count") + 1 if size > 1 else 1) if (counts := _counts(n, x, grams, skip + 1))]
-    by_column = np.zeros(width, np.float32)
+    by_column = np.zeros(n.checked((width,)), np.float32)
     by_column[columns] = weights
     if not totals:
-        return n.add_constant(np.zeros((*shape[:-1], width), np.float32))
+        return n.add_constant(np.zeros(n.checked((*shape[:-1], width), np.float32), np.float32))
     y = totals[0]
     for total in totals[1:]:
         y = n.emit(Elementwise("add"), y, total)

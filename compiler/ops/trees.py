@@ -104,7 +104,7 @@ class _Forest:
         kinds: dict[str, Kind] = {"SUM": "sum", "AVERAGE": "mean", "MIN": "min", "MAX": "max"}
         if aggregate not in kinds:
             raise Unsupported(f"aggregate function {aggregate}; one of {', '.join(kinds)} would be accepted")
-        table = np.full((len(self.leaves), targets), {"MIN": np.inf, "MAX": -np.inf}.get(aggregate, 0), np.float32)
+        table = np.full(n.checked((len(self.leaves), targets), np.float32), {"MIN": np.inf, "MAX": -np.inf}.get(aggregate, 0), np.float32)
         for k, votes in enumerate(self.leaves):
             for target, weight in votes:
                 table[k, target] = weight + (table[k, target] if np.isfinite(table[k, target]) else 0)

@@ -40,7 +40,7 @@ class Variables:
             if type.open:
                 raise Unsupported("a variable without contents before the first run, of which the file leaves extents open; "
                                   "a whole shape would be accepted")
-            self._declare(number, np.zeros(type.shape, type.dtype))
+            self._declare(number, np.broadcast_to(np.zeros((), type.dtype), type.shape))
         return self.current[number]
 
     def initially(self, number: int) -> str:
@@ -65,7 +65,7 @@ class Variables:
             return
         type = self.graph.type(value)
         if number not in self.current:
-            self._declare(number, np.zeros(type.shape, type.dtype))
+            self._declare(number, np.broadcast_to(np.zeros((), type.dtype), type.shape))
         self.current[number] = value
         self.graph.set_state(self._states[number], value)
 

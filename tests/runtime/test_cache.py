@@ -207,6 +207,24 @@ def test_where_the_cache_lies(monkeypatch: pytest.MonkeyPatch, environment: dict
     assert cache.folder() == Path(folder)
 
 
+FULL = """
+import resource, sys
+from pathlib import Path
+from planish.runtime import cache
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+for size in (100_000, 100):
+    cache._write(Path(sys.argv[1], f"{size}.bin"), bytes(size))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs limits of processes")
+def test_a_full_disk_keeps_what_fits(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-W", "ignore", "-c", FULL, str(tmp_path / "cache")], cwd=ROOT, check=True)
+    assert [p.name for p in (tmp_path / "cache").iterdir()] == ["100.bin"]
+    assert cache._read(tmp_path / "cache" / "100.bin") == bytes(100)
+
+
 def test_no_cache_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PLANISH_CACHE", "off")
     assert cache.folder() is None

@@ -106,10 +106,26 @@ def test_many_may_write_at_once(target: Path) -> None:
     assert left(target.parent) == ["target"]
 
 
-def test_scratch_of_killed_writers_is_removed_in_time(target: Path) -> None:
+def scratch_of_two(target: Path) -> tuple[Path, Path]:
+    """A scratch folder that was made long ago, and one that was made now."""
     stale, fresh = (target.with_name(f"{folders.PREFIX}{name}") for name in ("stale", "fresh"))
     for scratch in (stale, fresh):
         (scratch / "new").mkdir(parents=True)
     os.utime(stale, (0, 0))
+    return stale, fresh
+
+
+@pytest.mark.skipif(folders.fcntl is None, reason="needs locks")
+def test_scratch_of_killed_writers_is_removed(target: Path) -> None:
+    scratch_of_two(target)
+    with replacing(target.with_name("another")) as fresh:
+        fill(target, "new")
+        assert left(target.parent) == [fresh.parent.name, "target"]
+    assert left(target.parent) == ["another", "target"]
+
+
+def test_without_locks_scratch_is_removed_in_time(target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folders, "fcntl", None)
+    _, fresh = scratch_of_two(target)
     fill(target, "new")
     assert left(target.parent) == [fresh.name, "target"]

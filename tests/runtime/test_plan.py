@@ -108,9 +108,10 @@ def test_a_file_that_is_missing(folder: Path, file: str) -> None:
 
 @pytest.mark.parametrize("file", FILES)
 def test_every_altered_byte_shows(folder: Path, file: str) -> None:
+    """Of plan.json every one."""
     path = folder / file
     data = path.read_bytes()
-    for k in range(0, len(data), max(len(data) // 500, 1)):
+    for k in range(0, len(data), 1 if file == "plan.json" else max(len(data) // 500, 1)):
         for bit in (1, 128):
             path.write_bytes(data[:k] + bytes([data[k] ^ bit]) + data[k + 1 :])
             assert str(folder) in refusal(folder)
@@ -165,6 +166,25 @@ def test_a_document_of_another_kind(folder: Path, text: str) -> None:
     assert refusal(folder).startswith(f"{folder}/plan.json is ")
 
 
+def nested(steps: list[Any], depth: int) -> list[Any]:
+    """Steps within so many loops."""
+    for _ in range(depth):
+        steps = [{"condition": ["arena", 0, 0, 1], "most": 1, "body": steps, "rows": [], "nodes": [], "reason": ""}]
+    return steps
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_is_no_ordinary_file_is_not_waited_for(folder: Path, file: str, kind: str) -> None:
+    (folder / file).unlink()
+    if kind == "pipe":
+        os.mkfifo(folder / file)
+    else:
+        (folder / file).symlink_to("/dev/zero")
+    assert refusal(folder) == f"{folder / file} is no ordinary file, and all files of a plan are; compile the model again"
+
+
 SEALED: dict[str, Callable[[dict[str, Any]], object]] = {
     "no inputs": lambda d: d.pop("inputs"),
     "inputs of another type": lambda d: d.update(inputs=3),
@@ -202,6 +222,17 @@ SEALED: dict[str, Callable[[dict[str, Any]], object]] = {
     "a scale of text": lambda d: d["inputs"][0].update(recorded={"scale": ["x"], "zero_point": [0]}),
     "signatures of another type": lambda d: d.update(signatures=[3]),
     "a signature of no input": lambda d: d.update(signatures=[{"name": "serve", "inputs": {"x": "c"}, "outputs": {}}]),
+    "an arena without end": lambda d: d.update(arena=float("inf")),
+    "an arena that cannot be counted": lambda d: d.update(arena=1 << 63),
+    "an arena of no number": lambda d: d.update(arena=float("nan")),
+    "a shape that cannot be counted": lambda d: d["outputs"][0].update(shape=[1 << 32, 1 << 32]),
+    "a shape of too many axes": lambda d: d["outputs"][0].update(shape=[1] * 33),
+    "a shape of long numbers": lambda d: d["outputs"][0].update(shape=[10**4000] * 30),
+    "a grid that cannot be counted": lambda d: d["launches"][0].update(grid=[1 << 32, 1 << 32]),
+    "more stages than launches": lambda d: d["kernels"][0].update(stages=4),
+    "weights of other bytes": lambda d: d["weights"].update(bytes=1 << 60),
+    "loops without end": lambda d: d.update(launches=nested(d["launches"], 33)),
+    "loops that Python cannot follow": lambda d: d.update(launches=nested(d["launches"], 400)),
 }
 
 
