@@ -31,7 +31,8 @@ def fourier(n: SourceNode, x: str, *, inverse: bool = False, scale: float = 1.0)
     (*outer, length, parts), turn = n.shape(x), 2j * np.pi * (1 if inverse else -1)
     first = next((d for d in range(isqrt(length), 1, -1) if length % d == 0), 1)
     if length <= LONGEST or first == 1:
-        n.checked((length, length), complex)
+        if 4 * length**2 > FOLD_LIMIT:
+            raise _large(length, length)
         k = np.arange(length)
         return multiplied(n, x, scale * np.exp(turn * (np.outer(k, k) % max(length, 1)) / max(length, 1)))
     second, rows = length // first, prod(outer)
@@ -75,6 +76,10 @@ def multiplied(n: SourceNode, x: str, matrix: np.ndarray, parts: int = 2) -> str
     return n.emit(Reshape((*outer, matrix.shape[1], parts)), y)
 
 
+def _large(rows: int, columns: int) -> Unsupported:
+    return Unsupported(f"a transform that takes a matrix of {rows}x{columns}; lengths with small factors would be accepted")
+
+
 def _constant(n: SourceNode, matrices: np.ndarray, given: int, parts: int, like: str) -> str:
     """Complex matrices […,N,M] as real ones […,N*given,M*parts] in the type of another value."""
     *outer, rows, columns = matrices.shape
@@ -82,7 +87,7 @@ def _constant(n: SourceNode, matrices: np.ndarray, given: int, parts: int, like:
     if given not in (1, 2):
         raise Unsupported(f"{n.type(like)} as complex numbers; a last axis of 1 or 2 would be accepted")
     if 4 * matrices.size * given * parts > FOLD_LIMIT:
-        raise Unsupported(f"a transform that takes a matrix of {rows}x{columns}; lengths with small factors would be accepted")
+        raise _large(rows, columns)
     pairs = np.stack([np.stack([matrices.real, matrices.imag], -1), np.stack([-matrices.imag, matrices.real], -1)], -3)
     return n.add_constant(pairs[..., :given, :, :parts].reshape(*outer, rows * given, columns * parts).astype(dtype))
 
