@@ -119,7 +119,7 @@ def drawn(picture: Image.Image, found: Boxes, name: Callable[[int], str]) -> Ima
     for box, score, kind in zip(*found):
         colour = COLOURS[int(kind) % len(COLOURS)]
         draw.rectangle(tuple(box), outline=colour, width=line)
-        tag(page, (box[0], box[1]), f"{name(int(kind))} {score:.0%}".strip(), colour)
+        tag(page, (box[0], max(0, box[1] - 15)), f"{name(int(kind))} {score:.0%}".strip(), colour)
     return page
 
 
