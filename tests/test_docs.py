@@ -24,7 +24,7 @@ from planish.runtime import Plan, cache, drivers, load
 from tests.test_architecture import ORDER
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = sorted(page for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "examples/*/*.md") for page in ROOT.glob(pattern))
+PAGES = sorted(page for pattern in ("*.md", "docs/*.md", "benchmarks/*.md", "examples/**/*.md") for page in ROOT.glob(pattern))
 FENCE = re.compile(r"^```(\w*)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 """A block of code: its language, perhaps the file that it is of, its text."""
 PATH = re.compile(r"`((?:compiler|runtime|templates|tests|docs|examples|benchmarks)/[a-z0-9_./]*\.(?:py|md|j2|json|txt|tflite|onnx|png))`")

@@ -1,21 +1,33 @@
-"""The examples do what they say: the demo's numbers are right, and its pictures are there."""
+"""The examples do what they say: their numbers are right, their pictures are there, and a wrong result is a failure."""
 
 from __future__ import annotations
 
+import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import TensorProto, helper
 from PIL import Image
 
-from examples import demo, litert_script
+from examples import common, demo, litert_script
 from planish.runtime import Plan
 from planish.runtime.devices import describe, find
 from tests.oracles import write
 from tests.tflite_writer import Quantization, TfliteWriter
 
 pytestmark = pytest.mark.device
-TRUTH = Path(demo.__file__).parent / "upscaler" / "picture_truth.png"
+EXAMPLES = Path(demo.__file__).parent
+TRUTH = EXAMPLES / "upscaler" / "picture_truth.png"
+PAGE = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+COMMANDS = re.findall(r"^python (examples/\w+\.py)$", PAGE, re.MULTILINE)
+LEFT = {"classify": ["classify.png"], "segment": ["segment.png"], "detect": ["detect.png"], "upscale": ["upscale.png"],
+        "keywords": ["keywords.png", "keywords.wav"], "stream": ["stream.png", "noisy.wav", "denoised.wav"], "camera": ["camera.png"],
+        "batch": ["batch.csv"]}  # fmt: skip
 
 
 def run(folder: Path, *options: str) -> int:
@@ -98,3 +110,61 @@ def test_demo_without_its_device(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert run(tmp_path, "--device", "no such device") == 1
     assert capsys.readouterr().err.startswith("error: no OpenCL device fits")
     assert not any(tmp_path.iterdir())
+
+
+def example(*command: str | Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, *map(str, command)], cwd=EXAMPLES.parent, capture_output=True, text=True, encoding="utf-8")
+
+
+def test_every_example_has_its_command_and_its_test() -> None:
+    scripts = {p.stem for p in EXAMPLES.glob("*.py")} - {"common"}
+    assert {Path(command).stem for command in COMMANDS} == scripts == {*LEFT, "demo"}
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_example(name: str, tmp_path: Path) -> None:
+    done = example(f"examples/{name}.py", "-o", tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].split() == ["result", "right"]
+    for file in LEFT[name]:
+        assert (tmp_path / file).stat().st_size > 100
+        if file.endswith(".png"):
+            assert np.ptp(np.asarray(Image.open(tmp_path / file))) > 100
+    told = dict(re.findall(r"^\| `(\w+)\.py` \|.*\| ([^|]*) \|$", PAGE, re.MULTILINE))[name]
+    said = next((line.split(maxsplit=1)[1] for line in done.stdout.splitlines() if line.split()[0] in ("accuracy", "PSNR")), "")
+    numbers = [float(number) for number in re.findall(r"\d+\.\d+", told)]
+    np.testing.assert_allclose([float(number) for number in re.findall(r"\d+\.\d+", said)][: len(numbers)], numbers, atol=0.6)
+
+
+@pytest.mark.parametrize(("command", "status", "what"), [
+    ("classify.py digits/digits.onnx upscaler/picture.png --expect cat", 1, "WRONG: cat: not in 'class "),
+    ("segment.py shapes/segmenter.onnx upscaler/picture.png --expect dog", 1, "WRONG: no dog found"),
+    ("detect.py shapes/detector.onnx upscaler/picture.png --expect 1000", 1, " found instead of 1000"),
+    ("detect.py shapes/segmenter.onnx", 1, "error: the model's outputs are {'classes'"),
+    ("keywords.py sounds/keywords.onnx upscaler/picture.png", 1, "picture.png: no .wav file of PCM samples"),
+    ("classify.py sounds/keywords.onnx", 1, "error: the model's input is samples float32[1, 16000]; one picture is accepted"),
+    ("stream.py digits/digits.onnx", 1, "error: the model's first input is image float32[1, 1, 8, 8]"),
+    ("camera.py shapes/segmenter.onnx upscaler/upscaler.onnx", 1, " would be accepted"),
+    ("classify.py no/such/file.onnx", 1, "error: "),
+])  # fmt: skip
+def test_what_an_example_refuses(command: str, status: int, what: str, tmp_path: Path) -> None:
+    script, *rest = shlex.split(command)
+    done = example(EXAMPLES / script, *(EXAMPLES / word if "/" in word else word for word in rest), "-o", tmp_path)
+    assert done.returncode == status
+    assert what in done.stdout + done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("states", [1, 0])
+def test_states_that_the_caller_keeps(states: int, tmp_path: Path) -> None:
+    """What a network gives as a state comes back in the next run; of one without any stream.py says that it remembers nothing."""
+    names = ["magnitude", "sums"][: 1 + states]
+    nodes = [helper.make_node("Add", names, ["more"]) if states else helper.make_node("Identity", names, ["more"]),
+             helper.make_node("Sigmoid", ["more"], ["mask"]), helper.make_node("Identity", ["more"], ["sums_out"])]  # fmt: skip
+    ports = [[helper.make_tensor_value_info(name, TensorProto.FLOAT, (1, 1, 129)) for name in group]
+             for group in (names, ["mask", "sums_out"][: 1 + states])]  # fmt: skip
+    graph = helper.make_graph(nodes[: 2 + states], "sums", *ports)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), tmp_path / "sums.onnx")
+    common.write_wav(tmp_path / "noise.wav", np.random.default_rng(0).uniform(-0.5, 0.5, 4000), 16000)
+    done = example("examples/stream.py", tmp_path / "sums.onnx", tmp_path / "noise.wav", "-o", tmp_path)
+    assert done.returncode == 1 - states, done.stdout + done.stderr
+    assert ("right" if states else "WRONG: nothing remembered") in done.stdout
