@@ -118,7 +118,7 @@ def example(*command: str | Path) -> subprocess.CompletedProcess[str]:
 
 def test_every_example_has_its_command_and_its_test() -> None:
     scripts = {p.stem for p in EXAMPLES.glob("*.py")} - {"common"}
-    assert {Path(command).stem for command in COMMANDS} == scripts == {*LEFT, "demo"}
+    assert {Path(command).stem for command in COMMANDS} == scripts == {*LEFT, "demo", "litert_script", "intensities"}
 
 
 @pytest.mark.parametrize("name", LEFT)
