@@ -137,10 +137,11 @@ def resident() -> int:
 @pytest.mark.parametrize("count", [pytest.param(200, id="hundreds"), pytest.param(1000, id="a thousand", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("kind", ["launches", "branched"])
 def test_sessions_leave_nothing_behind(device: cl.Device, kind: str, count: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first, which fill caches, each may leave 4 kB at most: a tenth of what it allocates at the least."""
+    """After the first, which fill caches, each may leave 4 kB at most: a tenth of what it allocates at the least. What the process
+    has moves by some MB by itself; what leaks grows all the time, so the least growth of three counts."""
     monkeypatch.setenv("PLANISH_CACHE", str(tmp_path))
     plan, inputs = branched(device) if kind == "branched" else (linear(), [A, B])
-    first = count // 4
+    part = count // 4
 
     def opened(times: int) -> None:
         for _ in range(times):
@@ -148,10 +149,13 @@ def test_sessions_leave_nothing_behind(device: cl.Device, kind: str, count: int,
                 session.run(inputs)
         gc.collect()
 
-    opened(first)
-    before, threads = resident(), threading.active_count()
-    opened(count - first)
-    assert resident() - before < 4096 * (count - first) + 2**20
+    opened(part)
+    threads, grown = threading.active_count(), []
+    for _ in range(3):
+        before = resident()
+        opened(part)
+        grown.append(resident() - before)
+    assert min(grown) < 4096 * part, grown
     assert threading.active_count() == threads
 
 
