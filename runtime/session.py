@@ -98,7 +98,7 @@ class Session:
         """
         kept: Kept = {}
         with self._turn() as memory:
-            sources, targets = self._checked(memory, inputs, outputs)
+            sources, targets = self._sources(memory, inputs), self._targets(memory, outputs)
             self._rest()
             events: list[cl.Event] = []  # pyopencl waits for a transfer when its event goes: they all stay to the end
             try:
@@ -128,7 +128,7 @@ class Session:
         """
         kept: Kept = {}
         with self._turn() as memory:
-            sources, targets = self._checked(memory, inputs, outputs)
+            sources, targets = self._sources(memory, inputs), self._targets(memory, outputs)
             self._behind = True
             events = [event for port, source in zip(memory.inputs, sources) for event in port.enqueue_in(self.queue, source)]
             self._sequel(kept)
@@ -188,7 +188,7 @@ class Session:
     def _recorded(self, inputs: Inputs, how: Callable[[cl.CommandQueue, list[Ready]], T]) -> T:
         """What is recorded of launches in a queue that notes times."""
         with self._turn() as memory:
-            sources, _ = self._checked(memory, inputs, None)
+            sources = self._sources(memory, inputs)
             self._rest()
             queue = _queue(self.queue.context, timed=True)
             events = [event for port, source in zip(memory.inputs, sources) for event in port.enqueue_in(queue, source)]
@@ -213,14 +213,16 @@ class Session:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
 
-    def _checked(self, memory: Memory, inputs: Inputs, outputs: Outputs | None) -> tuple[list[Data], dict[str, Data]]:
-        """What is given, in the model's order; where the outputs go."""
-        sources = given.inputs(self.inputs, inputs, self.queue.context)
+    def _sources(self, memory: Memory, inputs: Inputs) -> list[Data]:
+        """What is given, in the model's order."""
+        return untangled(memory.inputs, given.inputs(self.inputs, inputs, self.queue.context))
+
+    def _targets(self, memory: Memory, outputs: Outputs | None) -> dict[str, Data]:
+        """Where the outputs of the next run go, in the model's order."""
         targets = given.outputs(self.outputs, outputs, self.queue.context)
         if outputs:
             check_targets(memory.outputs, targets.values())
-        aimed = {name: _aimed(port, target) for port, (name, target) in zip(memory.outputs, targets.items())}
-        return untangled(memory.inputs, sources), aimed
+        return {name: _aimed(port, target) for port, (name, target) in zip(memory.outputs, targets.items())}
 
     @contextmanager
     def _turn(self) -> Iterator[Memory]:

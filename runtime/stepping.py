@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import numpy as np
 import pyopencl as cl
 
-from .devices import refusals
 from .given import Inputs
 from .host_call import Kept
 from .plan import Argument, Operand
@@ -48,9 +47,8 @@ class Stepper(Session):
         Raises:
             InputError, DeviceError: as `run`.
         """
-        with self._lock, refusals(self.device):
-            memory = self._open()
-            sources, _ = self._checked(memory, inputs, None)
+        with self._turn() as memory:
+            sources = self._sources(memory, inputs)
             self._restore()
             events = [event for port, source in zip(memory.inputs, sources) for event in port.enqueue_in(self.queue, source)]
             left = Left(self.queue, memory.buffers)

@@ -63,7 +63,7 @@ class Trials(Session):
             InputError, DeviceError: as `run`.
         """
         with self._turn() as memory:
-            sources, _ = self._checked(memory, inputs, None)
+            sources = self._sources(memory, inputs)
             self._rest()
             copies = [event for port, source in zip(memory.inputs, sources) for event in port.enqueue_in(self.queue, source)]
             if self._states:
