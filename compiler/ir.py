@@ -171,6 +171,7 @@ class Graph:
         self.journal: list[str] = []
         self.room = ROOM
         self._vertices = nx.DiGraph()
+        self._sequence: list[str] | None = None  # names of all nodes as `nodes` gives them, until an edge changes
         self._fresh: dict[str, int] = {}
 
     # -- reading
@@ -237,12 +238,14 @@ class Graph:
             GraphError: there is a cycle.
         """
         if among is None:
-            return list(self._sorted(self._vertices))
+            if self._sequence is None:
+                self._sequence = list(self._sorted(self._vertices))
+            return [self.node(name) for name in self._sequence]
         chosen = [("node", name) for name in dict.fromkeys(among) if self.has_node(name)]
         around = (v for key in chosen for v in (*self._vertices.predecessors(key), *self._vertices.successors(key)))
-        return list(self._sorted(self._vertices.subgraph([*chosen, *around])))
+        return [self.node(name) for name in self._sorted(self._vertices.subgraph([*chosen, *around]))]
 
-    def _sorted(self, graph: nx.DiGraph) -> Iterator[Node]:
+    def _sorted(self, graph: nx.DiGraph) -> Iterator[str]:
         vertices = self._vertices.nodes
 
         def key(vertex: tuple[str, str]) -> tuple[int, int, str]:
@@ -252,7 +255,7 @@ class Graph:
         try:
             for kind, name in nx.lexicographical_topological_sort(graph, key):
                 if kind == "node":
-                    yield self.node(name)
+                    yield name
         except nx.NetworkXUnfeasible:
             raise GraphError(f"{self.name}: the graph has a cycle") from None
 
@@ -340,6 +343,7 @@ class Graph:
             if not self.has_value(name):
                 self.add_value(Value(name, type))
         self.journal.append(node.name)
+        self._sequence = None
         self._vertices.add_node(("node", node.name), payload=node)
         self._vertices.add_edges_from((("value", v), ("node", node.name)) for v in node.operands)
         self._vertices.add_edges_from((("node", node.name), ("value", v)) for v in node.outputs if v)
@@ -354,6 +358,7 @@ class Graph:
 
     def remove_node(self, name: str) -> None:
         """Removes a node; its outputs stay, without a producer, until `sweep`."""
+        self._sequence = None
         self._vertices.remove_node(("node", name))
 
     def replace_node(self, old: Node, new: Node) -> Node:
@@ -389,6 +394,7 @@ class Graph:
         alive.update(("value", v) for v in self.inputs)
         dead = [key for key in self._vertices if key not in alive]
         nodes = [self.node(name) for kind, name in dead if kind == "node"]
+        self._sequence = None if nodes else self._sequence
         self._vertices.remove_nodes_from(dead)
         return nodes
 
@@ -400,7 +406,7 @@ class Graph:
         other.states = dict(self.states)
         other.recorded, other.signatures = dict(self.recorded), self.signatures
         other.room = self.room
-        other._vertices = self._vertices.copy()
+        other._vertices, other._sequence = self._vertices.copy(), self._sequence
         other._fresh = dict(self._fresh)
         return other
 

@@ -24,20 +24,20 @@ def inputs(tensors: Sequence[Tensor], given: Inputs, context: cl.Context) -> lis
     Raises:
         InputError: a name, shape, dtype or size does not fit; says what is accepted.
     """
-    accepted = _listed(tensors)
     if isinstance(given, Mapping):
         unknown = [name for name in given if name not in {t.name for t in tensors}]
         missing = [t.name for t in tensors if t.name not in given]
         if unknown or missing:
             wrong = f"no input '{unknown[0]}'" if unknown else f"input '{missing[0]}' is missing"
-            raise InputError(f"{wrong}; the inputs are: {accepted}")
+            raise InputError(f"{wrong}; the inputs are: {_listed(tensors)}")
         ordered = [given[t.name] for t in tensors]
     elif isinstance(given, Sequence) and not isinstance(given, str | bytes):
         if len(given) != len(tensors):
-            raise InputError(f"{len(given)} inputs given; there are {len(tensors)}: {accepted}")
+            raise InputError(f"{len(given)} inputs given; there are {len(tensors)}: {_listed(tensors)}")
         ordered = list(given)
     else:
-        raise InputError(f"inputs given as {type(given).__name__}; a dict by name or a list in this order is accepted: {accepted}")
+        kind = type(given).__name__
+        raise InputError(f"inputs given as {kind}; a dict by name or a list in this order is accepted: {_listed(tensors)}")
     return [_input(tensor, data, context) for tensor, data in zip(tensors, ordered)]
 
 

@@ -89,10 +89,12 @@ def rewrite(graph: Graph, rules: Sequence[Rule]) -> list[Event]:
             if not isinstance(node.op, r.ops):
                 continue
             outcome = r.rewrite(graph, node)
+            if outcome is None:
+                continue
             op = describe(node.op)
             if isinstance(outcome, Declined):
                 declined[r.name, name] = Event(r.name, name, op, False, outcome.why)
-            elif outcome:
+            else:
                 if len(events) == fuel:
                     raise GraphError(f"rule {r.name} goes on for ever at node '{name}'")
                 events.append(Event(r.name, name, op, True, outcome.what))
