@@ -139,10 +139,12 @@ class Plan:
 
 
 def _walk(steps: tuple[Step, ...]) -> Iterator[Step]:
-    for step in steps:
+    left = [*reversed(steps)]
+    while left:
+        step = left.pop()
         yield step
         if isinstance(step, Loop):
-            yield from _walk(step.body)
+            left += reversed(step.body)
 
 
 def is_plan(folder: Path) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,9 +17,11 @@ FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeErro
 
 MOST_INLINED = 1 << 16
 """Nodes that calls of functions and subgraphs, and runs of loops, may come to."""
-MOST_EMITTED = 1 << 14
+MOST_EMITTED = 3 << 12
 """Nodes of the graph that a file may come to which calls and runs of loops make larger; for each of its own `OWN` more."""
 OWN = 16
+NUMBERS = "biufc"
+"""Kinds of numpy's types that values may have."""
 DEEPEST = 64
 """Graphs and functions that may lie within one another."""
 N = TypeVar("N", bound=SourceNode)
@@ -81,20 +83,25 @@ class Desk:
         self.refuse(name, op, f"its operands or attributes do not fit the operator ({what})", error)
 
     def take(
-        self, name: str, op: str, importer: Callable[[N], Result], make: Callable[[], N], *, wanted: int
+        self, name: str, op: str, importer: Callable[[N], Result], make: Callable[[], N], *, wanted: Collection[int]
     ) -> tuple[str, ...] | None:
         """The values of a node's outputs; None where it is refused.
 
         Args:
             make: the node; it may raise `Unsupported` for an operand.
-            wanted: how many outputs are used.
+            wanted: the numbers of the outputs that are used.
         """
         try:
             node = make()
             result = _taker(node, importer)(node)
             values = (result,) if isinstance(result, str) else tuple(result)
-            if len(values) < wanted:
-                raise Unsupported(f"of its outputs {len(values)} would be accepted, but {wanted} are used")
+            if len(values) <= max(wanted, default=-1):
+                raise Unsupported(f"of its outputs {len(values)} would be accepted, but {max(wanted) + 1} are used")
+            if not all(values[k] for k in wanted):
+                raise Unsupported("an operand is missing without which what it computes has no value")
+            for type in (node.graph.type(v) for v in values if v):
+                if type.dtype.kind not in NUMBERS:
+                    raise Unsupported(f"its result would be of {type.dtype}; numbers and truth values would be accepted")
             return values
         except Unsupported as error:
             if isinstance(error, ComputedOperand):

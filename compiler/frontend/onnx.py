@@ -142,7 +142,9 @@ class _Reader:
             self._add_node(node, scope)
 
     def add_outputs(self) -> None:
-        for output in self.model.graph.output:
+        for k, output in enumerate(self.model.graph.output):
+            if not output.name:
+                raise ModelError(f"{self.path}: output {k} has no name")
             value, elem_type = self.value(output.name, self.main), output.type.tensor_type.elem_type
             element = onnx_elements.element(elem_type) if elem_type else self.main.element(output.name)
             self.graph.outputs[output.name] = self._encoded(value, element) if element in FLOATS else value
@@ -179,7 +181,7 @@ class _Reader:
         if not known:
             self.desk.refuse(name, op, NO_OPERATOR)
         elif all(self._known(v, scope) for v in _reads([node])):
-            wanted = max((k + 1 for k, v in enumerate(node.output) if v in scope.used), default=0)
+            wanted = [k for k, v in enumerate(node.output) if v in scope.used]
             if importer and not function:
                 make = partial(self._node, node, op, name, version, scope)
                 results = self.desk.take(name, op, importer, make, wanted=wanted)

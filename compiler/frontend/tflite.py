@@ -81,7 +81,7 @@ class _Reader:
             add(self.graph, self.path, name, TensorType(shapes[name], tensor.type.dtype), given.values.get(name))
             if tensor.quantized:
                 node = partial(importing.SourceNode, self.graph, name, "input", 0, (name,), ())
-                decoded = self.desk.take(name, "input", partial(self.grids.decode, name, tensor), node, wanted=1)
+                decoded = self.desk.take(name, "input", partial(self.grids.decode, name, tensor), node, wanted=[0])
                 self.values[k] = decoded[0] if decoded else None
 
     def add_operator(self, operator: Operator, position: int) -> None:
@@ -93,11 +93,11 @@ class _Reader:
         elif operator.op not in COMPLEX and self._complex((*operator.inputs, *operator.outputs)):
             self.desk.refuse(name, operator.op, f"of complex numbers; only {', '.join(COMPLEX)} would be accepted")
         elif all(self.values.get(k, "") is not None for k in operator.inputs):
-            wanted = max((k + 1 for k, t in enumerate(operator.outputs) if t in self.used), default=0)
+            wanted = [k for k, t in enumerate(operator.outputs) if t in self.used]
             node = partial(self._node, operator, name, position)
             results = self.desk.take(name, operator.op, importer, lambda: self.grids.taken(node(), operator), wanted=wanted)
             if results is not None:
-                results = self.desk.take(name, operator.op, partial(self.grids.given, operator, results), node, wanted=0)
+                results = self.desk.take(name, operator.op, partial(self.grids.given, operator, results), node, wanted=[])
         self.values.update(zip(operator.outputs, results if results is not None else [None] * len(operator.outputs)))
 
     def add_outputs(self) -> None:

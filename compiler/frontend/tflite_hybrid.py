@@ -50,7 +50,10 @@ def grid_of_floats(o: Operator, tensors: Sequence[Tensor]) -> Grid | Literal[""]
 
 def rounds_floats(o: Operator, tensors: Sequence[Tensor]) -> bool:
     """Whether an operator rounds floats to eight bits, at run time."""
-    return hybrid(o, tensors) is not None or bool(grid_of_floats(o, tensors))
+    try:
+        return hybrid(o, tensors) is not None or bool(grid_of_floats(o, tensors))
+    except AttributeError:  # it has the options of another operator, for which it is refused when its turn comes
+        return False
 
 
 def _products(scale: np.ndarray, packed: bool, n: TfliteNode) -> str:

@@ -180,6 +180,8 @@ def onnx_constant(n: OnnxNode) -> str:
     ((name, value),) = n.attributes.items()
     if name.startswith("value_string"):
         raise Unsupported("a constant of text; numbers and truth values would be accepted")
+    if name not in dtypes and name not in ("value", "sparse_value"):
+        raise Unsupported(f"attribute '{name}'; {', '.join(['value', 'sparse_value', *dtypes])} would be accepted")
     return n.add_constant(np.asarray(value, dtypes.get(name)))
 
 

@@ -65,6 +65,7 @@ def tflite_pack(n: TfliteNode) -> str:
 @tflite_op("UNPACK")
 def tflite_unpack(n: TfliteNode) -> list[str]:
     axis = normal_axis(n.options.axis, len(n.shape(0)))
+    _check_count(n, n.shape(0)[axis])
     parts = split(n, n.input(0), axis, [1] * n.shape(0)[axis])
     return [squeeze(part(n, k), v, [axis]) for k, v in enumerate(parts)]
 
@@ -73,7 +74,13 @@ def tflite_unpack(n: TfliteNode) -> list[str]:
 def tflite_split(n: TfliteNode) -> list[str]:
     (axis,) = n.integers(0, "axis")
     count = n.options.num_splits
+    _check_count(n, count)
     return split(n, n.input(1), axis, [n.shape(1)[axis] // count] * count)
+
+
+def _check_count(n: TfliteNode, parts: int) -> None:
+    if parts != len(n.outputs):
+        raise Unsupported(f"of {parts} parts, which its {len(n.outputs)} outputs cannot take")
 
 
 @tflite_op("SPLIT_V")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from planish.compiler.driver import compile_model
 from planish.compiler.ir import TensorType
 from planish.compiler.ops.importing import LARGEST
 from tests.fuzz.seeds import functions
-from tests.tflite_writer import Sparsity, TfliteWriter
+from tests.tflite_writer import Quantization, Sparsity, TfliteWriter
 
 SECONDS = 10
 
@@ -49,6 +50,12 @@ def calls_itself() -> ModelProto:
     return made
 
 
+def unnamed() -> ModelProto:
+    made = model([node("Identity", "x")])
+    made.graph.output[0].name = ""
+    return made
+
+
 def looped(times: int, depth: int) -> ModelProto:
     """Loops of so many runs within one another, around nothing."""
     info = helper.make_tensor_value_info
@@ -64,7 +71,7 @@ def looped(times: int, depth: int) -> ModelProto:
 
 ONNX: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "a function that calls itself": (calls_itself, "calls function own::F0, which calls it"),
-    "functions that double": (lambda: functions(40), "make a graph of more than 16400 nodes"),
+    "functions that double": (lambda: functions(40), "make a graph of more than 12304 nodes"),
     "functions within functions": (lambda: functions(200, 1), "more than 64 graphs and functions lie within one another"),
     "loops in loops": (lambda: looped(4000, 3), "come to more than 65536 nodes"),
     "a range without end": (lambda: model([node("Range", "a", "b", "c", output="r"), node("Add", "x", "r")],
@@ -75,6 +82,9 @@ ONNX: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "an identity without end": (
         lambda: model([node("Expand", "x", "s", output="r"), node("EyeLike", "r")], (1, 1), s=np.array([30000, 30000])),
         "it makes a constant float64["),
+    "an operand that is not there": (lambda: model([node("Sum")]), "Sum 'y': an operand is missing without which"),
+    "an output without a name": (lambda: unnamed(), "output 0 has no name"),
+    "a constant of text": (lambda: model([node("Constant", perm="text")]), "Constant 'y': attribute 'perm'; value, sparse_value, "),
     "a result whose size is 0 in 64 bits": (lambda: model([node("Tile", "x", "s")], (1, 1), s=np.array([1 << 32, 1 << 32])),
                                             f"its result float32[4294967296,4294967296] has more than {LARGEST} elements"),
 }  # fmt: skip
@@ -156,6 +166,33 @@ def test_loops_whose_bodies_double(tmp_path: Path) -> None:
                             outputs=[(shape, "float32")])
         g.output(x)
     assert "calls and runs of loops make a graph of more than" in refusal(tmp_path / "model.tflite", m.finish())
+
+
+@pytest.mark.parametrize(("op", "options", "outputs", "message"), [
+    ("CAST", {}, [((2, 3), "string")], "CAST 'cast_0': its result would be of object; numbers and truth values would be accepted"),
+    ("UNPACK", {"num": 2, "axis": 1}, [((2,), "float32")] * 2, "UNPACK 'unpack_0': of 3 parts, which its 2 outputs cannot take"),
+])
+def test_operators_that_say_what_cannot_be(tmp_path: Path, op: str, options: dict[str, Any], outputs: Any, message: str) -> None:
+    m = TfliteWriter()
+    m.output(*m.op(op, [m.input("x", (2, 3), "float32")], options, outputs=outputs))
+    assert message in refusal(tmp_path / "model.tflite", m.finish())
+
+
+def test_the_options_of_another_operator(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    weights = m.constant(np.ones((1, 3), np.int8), quantization=Quantization([0.1]))
+    state = m.variable((2, 4), "float32")
+    operands = [m.input("x", (2, 3), "float32"), weights, m.constant(np.ones((1, 4), np.float32)), None, state]
+    m.output(m.op("SVDF", operands, {}, shape=(2, 1)))
+    m.operators[-1] = replace(m.operators[-1], table="Conv2DOptions")
+    assert "SVDF has no option 'asymmetric_quantize_inputs'" in refusal(tmp_path / "model.tflite", m.finish())
+
+
+def test_a_split_into_more_than_memory_holds(tmp_path: Path) -> None:
+    m = TfliteWriter()
+    x = m.input("x", (2, 4), "float32")
+    m.output(*m.op("SPLIT", [m.constant(np.int32(1)), x], {"num_splits": (1 << 31) - 1}, outputs=[((2, 2), "float32")] * 2))
+    assert "SPLIT 'split_0': of 2147483647 parts, which its 2 outputs cannot take" in refusal(tmp_path / "model.tflite", m.finish())
 
 
 def test_a_device_is_no_model() -> None:
