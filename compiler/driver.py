@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
 from planish.runtime import plan as plan_format
+from planish.runtime.checks import Contradiction
 from planish.runtime.plan import Plan
 
 from . import frontend, memory, passes, targets, text, tune
 from .bands import banded
 from .emit import emit
-from .errors import OptionError, UnsupportedError
+from .errors import GraphError, ModelError, OptionError, UnsupportedError
 from .frontend.inputs import InputOptions, Shape
 from .ir import MOST_ELEMENTS, Graph
 from .lower import HostStep, Launch, LoopStep, Schedule, lower
@@ -99,16 +102,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
         CompileError: the model or an option is not accepted.
         DeviceError: the target is "auto", and there is no device.
     """
-    if precision not in PRECISIONS:
-        raise OptionError(f"no precision '{precision}'; one of {', '.join(PRECISIONS)}")
-    if keep_f32 and precision != "f16":
-        raise OptionError(f"--keep-f32 is for --precision f16; with {precision} nothing is stored in half precision: leave it out")
-    if stop_after not in (None, "import", *passes.NAMES):
-        raise OptionError(f"no pass '{stop_after}' to stop after; one of import, {', '.join(passes.NAMES)}")
-    if tuning and isinstance(target, str) and target != "auto":
-        raise OptionError(f"target '{target}': tuning is for that of its device; 'auto' would be accepted")
-    if isinstance(target, str):
-        target = targets.of_present(tuning.device) if tuning else targets.resolve(target, None)
+    _check_options(precision, keep_f32, stop_after)
+    target = _target(target, tuning)
     report = Report()
     clock = _Clock(report, progress)
 
@@ -135,7 +130,8 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
             clock.start([*passes.NAMES, "lower"][number])
 
     clock.start(passes.NAMES[0])
-    graph = passes.run(graph, target, watch=passed, stop_after=stop_after)
+    with _blaming(path):
+        graph = passes.run(graph, target, watch=passed, stop_after=stop_after)
     if stop_after:
         return None, report
 
@@ -154,10 +150,10 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     arena = memory.assign(schedule, target.alignment)
     watch("place", arena)
     clock.start("render")
-    provenance = {"compiler": f"planish {version('planish')}", "source": Path(path).name, "source_sha256": hashlib.sha256(data).hexdigest(),
-                  "target": target.name, "lanes": target.lanes, "precision": precision,
-                  **({} if target.winograd else {"winograd": False}), **({"keep_f32": sorted(set(keep_f32))} if keep_f32 else {})}
-    plan = replace(emit(schedule, arena, target), provenance=provenance)
+    with _blaming(path):
+        plan = emit(schedule, arena, target)
+    kept = {"keep_f32": sorted(set(keep_f32))} if keep_f32 else {}
+    plan = replace(plan, provenance={**_provenance(Path(path), data, target), "precision": precision, **kept})
     clock.stop()
     report.host = len(plan.host_steps)
     report.launches = sum(isinstance(step, plan_format.Launch) for step in plan.steps)
@@ -178,6 +174,41 @@ def compile_graph(graph: Graph, target: Target, *, precision: str = "f32", pipel
     """
     schedule = banded(lower(passes.run(graph, target, pipeline=pipeline), target, precision), target)
     return emit(schedule, memory.assign(schedule, target.alignment), target)
+
+
+def _check_options(precision: str, keep_f32: Collection[str], stop_after: str | None) -> None:
+    if precision not in PRECISIONS:
+        raise OptionError(f"no precision '{precision}'; one of {', '.join(PRECISIONS)}")
+    if keep_f32 and precision != "f16":
+        raise OptionError(f"--keep-f32 is for --precision f16; with {precision} nothing is stored in half precision: leave it out")
+    if stop_after not in (None, "import", *passes.NAMES):
+        raise OptionError(f"no pass '{stop_after}' to stop after; one of import, {', '.join(passes.NAMES)}")
+
+
+def _target(target: Target | str, tuning: Tuning | None) -> Target:
+    if isinstance(target, Target):
+        return target
+    if tuning and target != "auto":
+        raise OptionError(f"target '{target}': tuning is for that of its device; 'auto' would be accepted")
+    return targets.of_present(tuning.device) if tuning else targets.resolve(target, None)
+
+
+def _provenance(path: Path, data: bytes, target: Target) -> dict[str, Any]:
+    return {"compiler": f"planish {version('planish')}", "source": path.name, "source_sha256": hashlib.sha256(data).hexdigest(),
+            "target": target.name, "lanes": target.lanes, **({} if target.winograd else {"winograd": False})}
+
+
+@contextmanager
+def _blaming(path: str | Path) -> Iterator[None]:
+    """Says of what contradicts itself from which file it came: damage that shows first where all is put together.
+
+    Raises:
+        ModelError: in its place.
+    """
+    try:
+        yield
+    except (GraphError, Contradiction) as error:
+        raise ModelError(f"{path}: {error}; a model that contradicts itself, or a fault of planish") from error
 
 
 def _check_nodes(path: str, names: Collection[str], known: Sequence[str]) -> None:

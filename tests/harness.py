@@ -21,8 +21,6 @@ from planish.runtime.stages import offered
 
 CPU, CPU8, GPU = named("cpu"), Target("cpu8", "cpu", 8, 2, 16, 100, 20, 2), named("generic")
 TARGETS = (CPU, CPU8, GPU)
-most: int | None = None
-"""Candidates of a target that are run at most, whatever a test asks for; None for all. A simulator sets it."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +139,7 @@ def check_graph(graph: Graph, feed: dict[str, np.ndarray], *, targets: Sequence[
     values = evaluate(graph, feed)
     expected = {name: values[value] for name, value in graph.outputs.items()}
     double = {v.dtype.itemsize for v in values.values() if v.dtype.kind == "f"} == {8}
-    ran, candidates = 0, min(filter(None, (candidates, most)), default=None)
+    ran = 0
     for target in targets:
         found = [f for f in schedules(graph, target, precision) if not template or any(_is(step, template) for step in f[1].launches)]
         if candidates and len(found) > candidates:

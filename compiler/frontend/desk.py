@@ -17,7 +17,7 @@ FAULTS = (AssertionError, AttributeError, ArithmeticError, LookupError, TypeErro
 
 MOST_INLINED = 1 << 16
 """Nodes that calls of functions and subgraphs, and runs of loops, may come to."""
-MOST_EMITTED = 3 << 12
+MOST_EMITTED = 1 << 14
 """Nodes of the graph that a file may come to which calls and runs of loops make larger; for each of its own `OWN` more."""
 OWN = 16
 NUMBERS = "biufc"

@@ -6,6 +6,7 @@ the standard, defines it by.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -60,7 +61,18 @@ def _parse(data: bytes, path: Path) -> ModelProto:
         raise ModelError(f"{path}: a damaged or truncated ONNX protobuf: it names no operator set")
     if not model.graph.output:
         raise ModelError(f"{path}: the model has no outputs")
+    _check_names(path, "input", model.graph.input)
+    _check_names(path, "output", model.graph.output)
     return model
+
+
+def _check_names(path: Path, what: str, infos: Sequence[ValueInfoProto]) -> None:
+    names = Counter(info.name for info in infos)
+    if "" in names:
+        raise ModelError(f"{path}: {what} {[info.name for info in infos].index('')} has no name")
+    for name, count in names.items():
+        if count > 1:
+            raise ModelError(f"{path}: {count} {what}s are named '{name}'; names that differ would be accepted")
 
 
 def _texts(model: ModelProto) -> Iterator[str | bytes]:
@@ -142,9 +154,7 @@ class _Reader:
             self._add_node(node, scope)
 
     def add_outputs(self) -> None:
-        for k, output in enumerate(self.model.graph.output):
-            if not output.name:
-                raise ModelError(f"{self.path}: output {k} has no name")
+        for output in self.model.graph.output:
             value, elem_type = self.value(output.name, self.main), output.type.tensor_type.elem_type
             element = onnx_elements.element(elem_type) if elem_type else self.main.element(output.name)
             self.graph.outputs[output.name] = self._encoded(value, element) if element in FLOATS else value

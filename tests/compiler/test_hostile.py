@@ -50,9 +50,11 @@ def calls_itself() -> ModelProto:
     return made
 
 
-def unnamed() -> ModelProto:
+def named(*names: str) -> ModelProto:
+    """With inputs of these names."""
     made = model([node("Identity", "x")])
-    made.graph.output[0].name = ""
+    del made.graph.input[:]
+    made.graph.input.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, [2, 3]) for name in names)
     return made
 
 
@@ -71,7 +73,7 @@ def looped(times: int, depth: int) -> ModelProto:
 
 ONNX: dict[str, tuple[Callable[[], ModelProto], str]] = {
     "a function that calls itself": (calls_itself, "calls function own::F0, which calls it"),
-    "functions that double": (lambda: functions(40), "make a graph of more than 12304 nodes"),
+    "functions that double": (lambda: functions(40), "make a graph of more than 16400 nodes"),
     "functions within functions": (lambda: functions(200, 1), "more than 64 graphs and functions lie within one another"),
     "loops in loops": (lambda: looped(4000, 3), "come to more than 65536 nodes"),
     "a range without end": (lambda: model([node("Range", "a", "b", "c", output="r"), node("Add", "x", "r")],
@@ -83,7 +85,8 @@ ONNX: dict[str, tuple[Callable[[], ModelProto], str]] = {
         lambda: model([node("Expand", "x", "s", output="r"), node("EyeLike", "r")], (1, 1), s=np.array([30000, 30000])),
         "it makes a constant float64["),
     "an operand that is not there": (lambda: model([node("Sum")]), "Sum 'y': an operand is missing without which"),
-    "an output without a name": (lambda: unnamed(), "output 0 has no name"),
+    "an input without a name": (lambda: named("x", ""), "input 1 has no name"),
+    "inputs of one name": (lambda: named("x", "x"), "2 inputs are named 'x'; names that differ would be accepted"),
     "a constant of text": (lambda: model([node("Constant", perm="text")]), "Constant 'y': attribute 'perm'; value, sparse_value, "),
     "a result whose size is 0 in 64 bits": (lambda: model([node("Tile", "x", "s")], (1, 1), s=np.array([1 << 32, 1 << 32])),
                                             f"its result float32[4294967296,4294967296] has more than {LARGEST} elements"),
