@@ -42,10 +42,14 @@ def vector(ctype: str, lanes: int) -> str:
     return f"{ctype}{lanes}" if lanes > 1 else ctype
 
 
-def parameter(read: Read) -> str:
-    """The kernel parameter of an operand."""
+def parameter(read: Read, *, shared: bool = False) -> str:
+    """The kernel parameter of an operand.
+
+    Args:
+        shared: the result may lie in its place.
+    """
     const = "" if isinstance(read.source, Scratch) else "const "
-    return f"__global {const}{STORAGE[read.storage.name]} *restrict {read.name}"
+    return f"__global {const}{STORAGE[read.storage.name]} *{'' if shared else 'restrict '}{read.name}"
 
 
 def address(view: View, at: At) -> str:

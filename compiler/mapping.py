@@ -85,6 +85,26 @@ def is_elementwise(node: Node) -> bool:
     return hasattr(node.op, "expression")
 
 
+ONCE = frozenset({"conv_depthwise", "conv_direct", "conv_first", "conv_pointwise", "conv_winograd", "map"})
+"""Templates that store each element once, by the work-item that reads the operands of its epilogue."""
+
+
+def updatable(site: Site, kernel: Kernel) -> list[str]:
+    """The operands in whose place the result may be stored: those that lie as it does, and are read only where the same is stored."""
+    node, y = site.node, site.output
+    if kernel.template not in ONCE or len(node.outputs) > 1:
+        return []
+    near = [a for step in node.epilogue for a in step.args if isinstance(a, str)]
+    near += node.inputs if is_elementwise(node) else ()
+    elsewhere = () if is_elementwise(node) else node.inputs
+    found = [v for v in dict.fromkeys(near) if v not in elsewhere and site.graph.constant(v) is None and _lies_as(site.view(v), y)]
+    return [v for v in found if not any(site.graph.value(o).home == v for o in node.operands)]
+
+
+def _lies_as(x: View, y: View) -> bool:
+    return x.shape == y.shape and x.storage == y.storage and x.layout.matches(y.layout, y.shape)
+
+
 def aligned(view: View, rank: int) -> View:
     """A view with leading axes of extent 1, to the rank of the result that it broadcasts to."""
     extra = rank - view.type.rank

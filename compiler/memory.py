@@ -1,14 +1,18 @@
-"""Schedule -> Arena: where each buffer lies in the one allocation that all intermediates share."""
+"""Schedule -> Arena: where each buffer lies in the one allocation that all intermediates share.
+
+A result may take over the buffer of an operand that ends with it: where each work-item reads of that only what it then overwrites.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from .ir import Graph
 from .lower import Chain, Launch, LoopStep, Schedule
+from .mapping import updatable
 
 
 @dataclass(frozen=True)
@@ -38,10 +42,11 @@ def home(graph: Graph, name: str) -> str:
 
 
 def assign(schedule: Schedule, alignment: int) -> Arena:
-    """Places the buffers greedily, the largest first, each at the lowest gap among those that live at the same time.
+    """Places the buffers greedily, each at the lowest gap among those that live at the same time: those first that live when most is
+    kept, or if that wastes room the largest, or what takes most room for longest.
 
-    Follows "Greedy by size for offset calculation" of Pisarchyk and Lee, Efficient Memory Management for Deep Neural Net
-    Inference, 2020.
+    Follows "Greedy by breadth" and "Greedy by size for offset calculation" of Pisarchyk and Lee, Efficient Memory Management for Deep
+    Neural Net Inference, 2020.
     """
     return _assign(schedule, alignment, {*schedule.graph.inputs, *schedule.graph.outputs.values()})
 
@@ -75,19 +80,63 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
             bodies[name] = _assign(step.body, alignment, step.body.graph.inputs)
             first[name] = last[name] = time
             sizes[name] = bodies[name].nbytes
-    offsets = _greedy(first, last, sizes)
-    live = np.zeros(len(schedule.launches) + 2, np.int64)
-    for name in sizes:
-        least = bodies[name].lower_bound if name in bodies else sizes[name]
-        live[first[name]] += least
-        live[last[name] + 1] -= least
-    nbytes = max((offsets[n] + sizes[n] for n in sizes), default=0)
+    owner = _handed_over(schedule, first, last, sizes)
+    ends = {name: last[name] for name in sizes}
+    for name, own in owner.items():
+        ends[own] = max(ends[own], last[name])
+    placed = _place(first, ends, {name: size for name, size in sizes.items() if owner[name] == name})
+    offsets = {name: placed[owner[name]] for name in sizes}
     lives = {name: (first[name], last[name]) for name in sizes}
-    return Arena(offsets, sizes, lives, nbytes, int(np.cumsum(live).max(initial=0)), {n: (offsets[n], body) for n, body in bodies.items()})
+    least = {name: bodies[name].lower_bound if name in bodies else size for name, size in sizes.items()}
+    lower_bound = int(_live(first, last, least).max(initial=0))
+    return Arena(offsets, sizes, lives, _top(placed, sizes), lower_bound, {n: (offsets[n], body) for n, body in bodies.items()})
 
 
-def _greedy(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, int]:
-    names = sorted(sizes, key=lambda n: (-sizes[n], first[n], n))
+def _handed_over(schedule: Schedule, first: Mapping[str, int], last: dict[str, int], sizes: Mapping[str, int]) -> dict[str, str]:
+    """Of each buffer the first of those that are one; where one takes over another, that ends a step before."""
+    owner = {name: name for name in sizes}
+    for time, step in enumerate(schedule.launches):
+        if isinstance(step, Launch) and (heir := step.site.node.output) in sizes and first[heir] == time:
+            for value in updatable(step.site, step.kernel):
+                if value in sizes and last[value] == time and sizes[value] == sizes[heir]:
+                    owner[heir], last[value] = owner[value], time - 1
+                    break
+    return owner
+
+
+def _live(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str, int]) -> np.ndarray:
+    """How much is kept, at each step."""
+    changes = np.zeros(max(last.values(), default=0) + 2, np.int64)
+    for name, size in sizes.items():
+        changes[first[name]] += size
+        changes[last[name] + 1] -= size
+    return np.cumsum(changes)
+
+
+def _place(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, int]:
+    """The best of several orders; no further one where none can be better."""
+    live = _live(first, last, sizes)
+    breadth = {name: live[first[name] : last[name] + 1].max() for name in sizes}
+    orders: tuple[Callable[[str], tuple[int, ...]], ...] = (
+        lambda name: (-breadth[name], first[name] - last[name], -sizes[name]),
+        lambda name: (-sizes[name],),
+        lambda name: ((first[name] - last[name] - 1) * sizes[name],),
+    )
+    best: dict[str, int] = {}
+    for order in orders:
+        offsets = _greedy(first, last, sizes, sorted(sizes, key=lambda name: (*order(name), first[name], name)))
+        if not best or _top(offsets, sizes) < _top(best, sizes):
+            best = offsets
+        if _top(best, sizes) <= live.max():
+            break
+    return best
+
+
+def _top(offsets: Mapping[str, int], sizes: Mapping[str, int]) -> int:
+    return max((offset + sizes[name] for name, offset in offsets.items()), default=0)
+
+
+def _greedy(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str, int], names: Sequence[str]) -> dict[str, int]:
     starts, ends, lows, highs = (np.zeros(len(names), np.int64) for _ in range(4))
     offsets: dict[str, int] = {}
     for k, name in enumerate(names):

@@ -16,7 +16,7 @@ from .access import STORAGE, At, address, compute_type, load, load_from, narrowe
 from .ir import Step, TensorType
 from .kernel import Kernel, Pack, Read, Scratch, Site, View
 from .layout import Layout
-from .mapping import aligned, is_elementwise, merged, preserves_zero
+from .mapping import aligned, is_elementwise, merged, preserves_zero, updatable
 from .ops.elementwise import Elementwise, literal
 from .targets import Target
 
@@ -69,7 +69,7 @@ def source(site: Site, kernel: Kernel, *, stage: bool = False) -> Source:
     template = environment().get_template(f"{kernel.template}.cl.j2")
     text = template.render(
         **kernel.params, kernel="static inline void KERNEL_NAME" if stage else _head(site.target, kernel),
-        args=body.args, operand=body.operand, epilogue_args=body.epilogue_args, parameter=body.parameter,
+        args=body.args, operand=body.operand, epilogue_args=body.epilogue_args, result=body.result, parameter=body.parameter,
         vector=body.vector, load=body.load, narrow=body.narrow, store=body.store, epilogue=body.epilogue, map_body=body.map_body,
     )
     functions = [*map(narrowing, sorted(body.narrowed)), *map(near_sigmoid, sorted(body.near))]
@@ -100,6 +100,7 @@ class _Body:
         self.node, self.lanes = site.node, kernel.lanes
         self.rank = max(site.output.type.rank, 1)
         self.y = self._placed(site.output)
+        self.updatable = updatable(site, kernel)
         types = [site.graph.type(v) if v else None for v in self.node.inputs]
         self.own = self.node.op.infer(*types)[0].dtype
         self.operands: dict[str, tuple[str, View]] = {}
@@ -143,8 +144,7 @@ class _Body:
 
     def args(self) -> str:
         """The kernel's parameters: the template's operands, the epilogue's, the result."""
-        reads = [parameter(r) for r in (*self.kernel.reads, *self.extra)]
-        return ", ".join([*reads, f"__global {STORAGE[self.y.storage.name]} *restrict y"])
+        return f"{''.join(f'{parameter(r)}, ' for r in self.kernel.reads)}{self.epilogue_args()}{self.result(STORAGE[self.y.storage.name])}"
 
     def parameter(self, name: str) -> str:
         """The parameter of an operand that only some kernels of a template have."""
@@ -152,7 +152,11 @@ class _Body:
 
     def epilogue_args(self) -> str:
         """The parameters that the epilogue adds to a template which names its own."""
-        return "".join(f"{parameter(r)}, " for r in self.extra)
+        return "".join(f"{parameter(r, shared=_bound(r) in self.updatable)}, " for r in self.extra)
+
+    def result(self, ctype: str = "Y_T") -> str:
+        """The parameter of the result, which may lie in the place of an operand."""
+        return f"__global {ctype} *{'' if self.updatable else 'restrict '}y"
 
     def operand(self, name: str) -> str:
         """What a template says of an operand: its type, where its elements lie, how one and how V of them are loaded."""

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from planish.compiler import memory, passes
 from planish.compiler.ir import Graph
-from planish.compiler.lower import lower
+from planish.compiler.lower import Launch, lower
 from planish.compiler.memory import Arena
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.movement import Concat, Reshape
@@ -60,6 +60,46 @@ def test_inputs_and_outputs_have_buffers_of_their_own() -> None:
     assert arena == Arena({}, {}, {}, 0, 0)
 
 
+def test_a_result_takes_the_place_of_an_operand_that_ends_with_it() -> None:
+    b = Build()
+    x = convolutions(b, b.input(1, 4, 4, 8), 1)
+    total = b("add", x, y := convolutions(b, x, 1))
+    graph, arena = placed(b.returns(convolutions(b, total, 1)))
+    assert arena.offsets[total] == arena.offsets[x] != arena.offsets[y] and arena.lives[x][1] + 1 == arena.lives[total][0]
+    assert arena.nbytes == arena.lower_bound == 2 * IMAGE
+    simulate(graph, b.feed, arena)
+
+
+def test_an_operand_that_is_still_read_keeps_its_place() -> None:
+    b = Build()
+    x = convolutions(b, b.input(1, 4, 4, 8), 1)
+    total = b("add", x, b.constant(1, 1, 1, 8))
+    graph, arena = placed(b.returns(convolutions(b, total, 1), convolutions(b, x, 1)))
+    assert arena.offsets[total] != arena.offsets[x]
+    simulate(graph, b.feed, arena)
+
+
+@pytest.mark.parametrize("other", [(4, 4, 1), (1, 1, 8)])
+def test_an_operand_that_is_repeated_keeps_its_place(other: tuple[int, ...]) -> None:
+    """Its elements are read by several work-items."""
+    b = Build()
+    x, y = convolutions(b, b.input(1, 4, 4, 8), 1), b("neg", b.input(1, *other))
+    graph, arena = placed(b.returns(convolutions(b, b("add", y, x), 1)))
+    assert arena.nbytes > IMAGE
+    simulate(graph, b.feed, arena)
+
+
+def test_what_a_convolution_sums_over_is_not_overwritten() -> None:
+    """The epilogue adds what the convolution itself reads."""
+    b = Build()
+    x = convolutions(b, b.input(1, 4, 4, 8), 1)
+    graph = passes.run(b.returns(convolutions(b, b("add", convolutions(b, x, 1), x), 1)), named("cpu"))
+    schedule = lower(graph, named("cpu"))
+    (added,) = (launch.site for launch in schedule.launches if isinstance(launch, Launch) and launch.site.node.epilogue)
+    arena = memory.assign(schedule, 64)
+    assert x in added.node.inputs and arena.offsets[added.node.output] != arena.offsets[x]
+
+
 def test_parts_share_the_buffer_of_the_whole() -> None:
     b = Build()
     x = b.input(1, 4, 4, 8)
@@ -103,7 +143,7 @@ def test_buffers_that_live_together_lie_apart(lives: list[tuple[int, int, int]])
     first = {f"b{k}": start for k, (start, _, _) in enumerate(lives)}
     last = {f"b{k}": start + length for k, (start, length, _) in enumerate(lives)}
     sizes = {f"b{k}": 64 * size for k, (_, _, size) in enumerate(lives)}
-    offsets = memory._greedy(first, last, sizes)
+    offsets = memory._place(first, last, sizes)
     grid = np.zeros((44, 64 * sum(s for _, _, s in lives) + 1), bool)
     for name, offset in offsets.items():
         block = grid[first[name] : last[name] + 1, offset : offset + sizes[name]]
@@ -115,11 +155,12 @@ def test_buffers_that_live_together_lie_apart(lives: list[tuple[int, int, int]])
 @pytest.mark.parametrize(("lives", "nbytes"), [
     ([(0, 1, 100), (1, 2, 100), (2, 3, 100)], 200),
     ([(0, 9, 10), (0, 1, 100), (2, 3, 100), (4, 5, 90)], 110),
+    ([(0, 3, 2), (0, 1, 6), (2, 3, 5), (1, 2, 1), (2, 2, 1)], 9),
     ([(0, 3, 50), (0, 0, 30), (1, 1, 30), (2, 2, 20), (2, 3, 10)], 80),
 ])  # fmt: skip
 def test_gaps_are_filled(lives: list[tuple[int, int, int]], nbytes: int) -> None:
     first, last, sizes = ({f"b{k}": life[field] for k, life in enumerate(lives)} for field in range(3))
-    offsets = memory._greedy(first, last, sizes)
+    offsets = memory._place(first, last, sizes)
     assert max(offsets[n] + sizes[n] for n in sizes) == nbytes
 
 
