@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from random import Random
 
 import numpy as np
 
 from .ir import Graph
 from .lower import Chain, Launch, LoopStep, Schedule
 from .mapping import updatable
+
+STEPS = 20_000
+"""Buffers that are placed once more, in other orders, where the first orders waste room."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def _live(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str,
 
 
 def _place(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str, int]) -> dict[str, int]:
-    """The best of several orders; no further one where none can be better."""
+    """The best of several orders, then of a walk from there: no further one where none can be better."""
     live = _live(first, last, sizes)
     breadth = {name: live[first[name] : last[name] + 1].max() for name in sizes}
     orders: tuple[Callable[[str], tuple[int, ...]], ...] = (
@@ -126,6 +130,15 @@ def _place(first: Mapping[str, int], last: Mapping[str, int], sizes: Mapping[str
     for order in orders:
         offsets = _greedy(first, last, sizes, sorted(sizes, key=lambda name: (*order(name), first[name], name)))
         if not best or _top(offsets, sizes) < _top(best, sizes):
+            best = offsets
+        if _top(best, sizes) <= live.max():
+            return best
+    chance = Random(0)
+    for _ in range(STEPS // len(sizes)):
+        names = list(best)
+        names.insert(chance.randrange(len(names)), names.pop(chance.randrange(len(names))))
+        offsets = _greedy(first, last, sizes, names)
+        if _top(offsets, sizes) <= _top(best, sizes):
             best = offsets
         if _top(best, sizes) <= live.max():
             break

@@ -166,6 +166,42 @@ class Concat(Op):
         return Concat(perm[self.axis]), perm
 
 
+@dataclass(frozen=True)
+class Shuffle(Op):
+    """An axis of `groups` equal parts, dealt out: element c is element c / groups of part c % groups.
+
+    The channel shuffle of Zhang et al., ShuffleNet, 2017.
+    """
+
+    axis: int
+    groups: int
+    layout: ClassVar[Literal["any"]] = "any"
+
+    def infer(self, *types: TensorType | None) -> tuple[TensorType, ...]:
+        x = types[0]
+        assert x is not None
+        if not 0 <= self.axis < x.rank or self.groups < 1 or x.shape[self.axis] % self.groups:
+            raise GraphError(f"axis {self.axis} of {x} has no {self.groups} equal parts")
+        return (x,)
+
+    def reference(self, *arrays: np.ndarray | None) -> tuple[np.ndarray, ...]:
+        assert arrays[0] is not None
+        return (arrays[0].take(self.order(arrays[0].shape[self.axis]), self.axis),)
+
+    def order(self, extent: int) -> np.ndarray:
+        """Which element of the operand each element of the result is."""
+        return np.arange(extent).reshape(self.groups, -1).T.reshape(-1)
+
+    def kernels(self, site: Site) -> Sequence[Kernel]:
+        from ..mapping import gathered
+
+        a, part = self.axis, site.output.shape[self.axis] // self.groups
+        return gathered(site, lambda at: ((*at[:a], f"({at[a]}) % {self.groups} * {part} + ({at[a]}) / {self.groups}", *at[a + 1 :]), None))
+
+    def permuted(self, perm: Perm, types: Sequence[TensorType | None]) -> tuple[Op, Perm] | None:
+        return Shuffle(perm[self.axis], self.groups), perm
+
+
 PadMode = Literal["constant", "reflect", "symmetric", "edge", "wrap"]
 
 

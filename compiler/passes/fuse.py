@@ -16,7 +16,7 @@ import numpy as np
 from ..ir import Graph, Node, Step
 from ..ops.conv import Conv2D
 from ..ops.elementwise import Cast, Elementwise
-from ..ops.movement import Broadcast, Copy, DepthToSpace, Pad, Slice, SpaceToDepth, Tile, Transpose
+from ..ops.movement import Broadcast, Copy, DepthToSpace, Pad, Shuffle, Slice, SpaceToDepth, Tile, Transpose
 from .rewrite import Event, describe, joined
 
 REACH = 16
@@ -31,7 +31,7 @@ OPERANDS = 32
 FEW = 8
 """Channels of an image that a convolution may read as the user has them: it multiplies more than these, before it adds."""
 
-MOVES = (Broadcast, Copy, DepthToSpace, Pad, Slice, SpaceToDepth, Tile, Transpose)
+MOVES = (Broadcast, Copy, DepthToSpace, Pad, Shuffle, Slice, SpaceToDepth, Tile, Transpose)
 
 
 @dataclass

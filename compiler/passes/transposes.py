@@ -9,10 +9,11 @@ the former: so no transpose comes back.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import prod
 
 from ..ir import Graph, Node
 from ..ops.elementwise import Cast, Elementwise
-from ..ops.movement import Concat, Reshape, Transpose
+from ..ops.movement import Concat, Reshape, Shuffle, Transpose
 from ..ops.op import Op, Perm
 from .rewrite import Declined, Fired, Outcome, bypass, rule, substitute
 
@@ -40,6 +41,25 @@ def to_reshape(graph: Graph, node: Node) -> Outcome:
         return None
     substitute(graph, node, Reshape(graph.type(node.output).shape), node.inputs[0])
     return Fired("turned into a reshape: only axes of extent 1 move")
+
+
+@rule(Reshape)
+def to_shuffle(graph: Graph, node: Node) -> Outcome:
+    """reshape(transpose(reshape(x))) that swaps the two halves into which one axis was split -> a shuffle, which knows its axis."""
+    swap = graph.producer(node.inputs[0])
+    split = graph.producer(swap.inputs[0]) if swap and isinstance(swap.op, Transpose) else None
+    if swap is None or split is None or not isinstance(split.op, Reshape):
+        return None
+    shape, parts = graph.type(split.inputs[0]).shape, split.op.shape
+    moved = [d for d, source in enumerate(swap.op.perm) if d != source]
+    if node.op.shape != shape or len(moved) != 2 or moved[1] != moved[0] + 1:
+        return None
+    before, (groups, rest) = prod(parts[: moved[0]]), (parts[d] for d in moved)
+    axis = next((a for a, extent in enumerate(shape) if prod(shape[:a]) == before and extent == groups * rest), None)
+    if axis is None:
+        return None
+    substitute(graph, node, Shuffle(axis, groups), split.inputs[0])
+    return Fired(f"turned into a shuffle of {groups} groups along axis {axis}")
 
 
 @rule(Op)
@@ -108,4 +128,4 @@ def _untransposed(graph: Graph, node: Node, value: str, perm: Perm) -> str:
     return next(turned, "") or graph.emit(Transpose(inverse), value, like=node)
 
 
-RULES = (cancel, to_reshape, sink)
+RULES = (cancel, to_reshape, to_shuffle, sink)

@@ -6,8 +6,9 @@ With y = conv(x, W), scale s and shift t per output channel, and r per input cha
     (y + b) * s  = y * s + b s
     (y + b) + t  = y + (b + t)
     conv(x * r)  = conv(x, W r)        also under padding with zeros
+    conv(P x)    = conv(x, W P)        for a shuffle P of the channels
 
-Batch normalisation arrives as a multiplication and an addition, so that these four rules fold it.
+Batch normalisation arrives as a multiplication and an addition, so that the first four fold it.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from ..ops.conv import Conv2D
 from ..ops.conv_transpose import ConvTranspose2D
 from ..ops.elementwise import Elementwise
 from ..ops.matmul import MatMul
+from ..ops.movement import Shuffle
 from .rewrite import Declined, Fired, Outcome, bypass, joined, rule, substitute
 
 WEIGHTED = (Conv2D, ConvTranspose2D, MatMul)
@@ -116,6 +118,21 @@ def scale_before_conv(graph: Graph, node: Node) -> Outcome:
     return Fired(f"scale {before.name} folded into its weights")
 
 
+@rule(Conv2D)
+def shuffle_before_conv(graph: Graph, node: Node) -> Outcome:
+    """conv(shuffle(x), W) -> conv(x, W'), whose input channels are in the order before the shuffle."""
+    before = graph.producer(node.inputs[0])
+    weights = graph.constant(node.inputs[1])
+    if before is None or not isinstance(before.op, Shuffle) or before.op.axis != 3:
+        return None
+    if weights is None or node.op.groups != 1:
+        return Declined("its weights are computed at run time" if weights is None else "it sees each group of channels by itself")
+    inverse = np.argsort(before.op.order(weights.shape[3]))
+    inputs = (before.inputs[0], graph.add_constant(np.ascontiguousarray(weights[..., inverse]), node.inputs[1]))
+    graph.replace_node(node, replace(node, inputs=inputs, sources=joined(before, node)))
+    return Fired(f"shuffle {before.name} moved into its weights")
+
+
 def _per_channel(array: np.ndarray, rank: int, channels: int) -> np.ndarray | None:
     """A constant that varies along the last axis alone, as one number a channel; else None."""
     if array.size == 1:
@@ -138,4 +155,4 @@ def _single_use(graph: Graph, value: str) -> bool:
     return len(graph.consumers(value)) == 1 and not graph.is_output(value)
 
 
-RULES = (canonical_arithmetic, scale_into_weights, reorder_bias, scale_before_conv)
+RULES = (canonical_arithmetic, scale_into_weights, reorder_bias, scale_before_conv, shuffle_before_conv)

@@ -13,7 +13,7 @@ from planish.compiler.errors import GraphError
 from planish.compiler.ir import Graph, Node, Step, TensorType
 from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.gather import Gather
-from planish.compiler.ops.movement import Broadcast, Concat, Copy, DepthToSpace, Pad, Reshape, Slice, SpaceToDepth, Tile, Transpose
+from planish.compiler.ops.movement import Broadcast, Concat, Copy, DepthToSpace, Pad, Reshape, Shuffle, Slice, SpaceToDepth, Tile, Transpose
 from planish.compiler.ops.pool import Pool2D
 from planish.compiler.targets import Target
 from tests.harness import CPU, GPU, check_graph
@@ -83,6 +83,9 @@ IMAGE = [
     Pad(((2, 0), (0, 3), (1, 1), (0, 4)), "edge"),
     Pad(((0, 0), (3, 4), (2, 1), (1, 0)), "wrap"),
     Pad(((0, 0), (-1, 2), (3, -2), (-4, 1))),
+    Shuffle(3, 4),
+    Shuffle(3, 10),
+    Shuffle(1, 2),
     Tile((1, 2, 1, 3)),
     Tile((2, 1, 3, 1)),
     Broadcast((2, 3, 4, 6, 20)),

@@ -77,6 +77,36 @@ def test_sink(make: Make, left: list[str]) -> None:
     assert any("transpose moved behind it" in e for e in events)
 
 
+def shuffled(b: Build, x: str, parts: tuple[int, ...], perm: tuple[int, ...]) -> str:
+    return b(Reshape(b.shape(x)), b(Transpose(perm), b(Reshape(parts), x)))
+
+
+SHUFFLES: list[tuple[Make, list[str], str]] = [
+    (lambda b: b("neg", shuffled(b, b.input(2, 4, 5, 6), (2, 4, 5, 3, 2), (0, 1, 2, 4, 3))), ["Shuffle", "neg"], "3 groups along axis 3"),
+    (lambda b: b("neg", shuffled(b, b.input(2, 4, 5, 6), (40, 2, 3), (0, 2, 1))), ["Shuffle", "neg"], "2 groups along axis 3"),
+    (lambda b: b(TO_NHWC, b("relu", shuffled(b, b(TO_NCHW, b.input(2, 4, 5, 6)), (2, 2, 3, 4, 5), (0, 2, 1, 3, 4)))), ["Shuffle", "relu"],
+     "2 groups along axis 1"),
+]
+
+
+@pytest.mark.parametrize(("make", "left", "what"), SHUFFLES, ids=range(len(SHUFFLES)))
+def test_a_shuffle_knows_its_axis(make: Make, left: list[str], what: str) -> None:
+    graph, events = rewritten(ALL, make, exact=True)
+    assert ops(graph) == left
+    assert f"to_shuffle: turned into a shuffle of {what}" in events
+
+
+@pytest.mark.parametrize(("parts", "perm"), [
+    ((2, 4, 5, 3, 2), (0, 1, 4, 3, 2)),
+    ((2, 4, 5, 3, 2), (1, 0, 2, 3, 4)),
+    ((8, 5, 6), (1, 0, 2)),
+    ((2, 2, 10, 6), (0, 2, 1, 3)),
+])  # fmt: skip
+def test_other_transposes_between_reshapes_stay(parts: tuple[int, ...], perm: tuple[int, ...]) -> None:
+    graph, _ = rewritten(ALL, lambda b: b("neg", shuffled(b, b.input(2, 4, 5, 6), parts, perm)), exact=True)
+    assert "Transpose" in ops(graph)
+
+
 DRAW, NOT_ALIKE = (f"{part} of what it reads is not transposed alike" for part in ("half", "most"))
 COMMUTE = "does not commute with the transpose before it"
 STAYS: list[tuple[Make, list[str], str]] = [

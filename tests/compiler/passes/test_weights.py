@@ -11,6 +11,7 @@ import pytest
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.conv_transpose import ConvTranspose2D
 from planish.compiler.ops.matmul import MatMul
+from planish.compiler.ops.movement import Shuffle
 from planish.compiler.passes import fold, prune, weights
 from tests.graphs import Build, ops, rewritten
 
@@ -98,6 +99,12 @@ def test_scale_before_a_convolution(shape: tuple[int, ...], op: Conv2D, w: tuple
     assert graph.nodes()[0].sources == ("n0", "n1")
 
 
+@pytest.mark.parametrize("groups", [2, 3])
+def test_a_shuffle_before_a_convolution(groups: int) -> None:
+    graph, events = rewritten(ALL, lambda b: b(Conv2D(pads=PADS), b(Shuffle(3, groups), b.input(2, 4, 5, 6)), b.constant(4, 3, 3, 6)))
+    assert ops(graph) == ["Conv2D"] and events == ["shuffle_before_conv: shuffle n0 moved into its weights"]
+
+
 def read_twice(b: Build, y: str, z: str) -> list[str]:
     return [z, b("relu", y)]
 
@@ -123,6 +130,8 @@ DECLINED: list[tuple[Make, str]] = [
     (lambda b: b("div", dense(b), b.array(1e-42)), DIVISOR),
     (lambda b: conv_after(b, b("mul", b.input(2, 4, 5, 6), b.constant(4, 5, 1))), BEFORE),
     (lambda b: conv_after(b, b("mul", b.input(2, 4, 5, 1), b.constant(6))), BEFORE),
+    (lambda b: b(Conv2D(groups=2), b(Shuffle(3, 3), b.input(2, 4, 5, 6)), b.constant(4, 1, 1, 3)),
+     "shuffle_before_conv: it sees each group of channels by itself"),
     (lambda b: (lambda y: [y, conv_after(b, y)])(b("mul", b.input(2, 4, 5, 6), b.constant(6))),
      "scale_before_conv: n0 is also read elsewhere"),
 ]  # fmt: skip
