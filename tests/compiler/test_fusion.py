@@ -149,7 +149,7 @@ def upscaled(b: Build, x: str) -> str:
     (dense, IMAGE, 7),
     (dense, (1, 5, 7, 16), 4),
     (heads, (1, 4, 6, 17), 4),
-    (split, IMAGE, 6),
+    (split, IMAGE, 5),
     (channels_first, (3, 5, 6, 7), 5),
     (classifier, IMAGE, 3),
     (padded, IMAGE, 5),
