@@ -68,7 +68,7 @@ class _Places:
 
     def scratch(self, launch: Launch) -> Argument:
         """What a launch has for itself while it runs."""
-        return Argument("arena", 0, self.start + self.arena.offsets[launch.site.node.name], launch.kernel.scratch)
+        return Argument("arena", 0, self.start + self.arena.scratch[launch.site.node.name], launch.kernel.scratch)
 
     def open(self, value: str) -> Argument:
         """What the host keeps of a value of open shape."""

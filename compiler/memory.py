@@ -24,11 +24,12 @@ class Arena:
     """Offsets of the buffers that live in the arena.
 
     Attributes:
-        offsets: name of a value with a buffer of its own, or of a node whose kernel needs memory for itself -> byte offset.
+        offsets: name of a value with a buffer of its own, or of what is kept for a node alone -> byte offset.
         sizes: its bytes, rounded up to the alignment.
         lives: its first and last step of the schedule; of an output of a loop's body, the one behind all.
         nbytes: of the whole arena.
         lower_bound: the largest sum of buffers that live at the same time; no arena is smaller.
+        scratch: name of a node whose kernel needs memory for itself -> byte offset.
         bodies: name of a loop's node -> where the arena of its body begins, and that arena.
     """
 
@@ -37,6 +38,7 @@ class Arena:
     lives: Mapping[str, tuple[int, int]]
     nbytes: int
     lower_bound: int
+    scratch: Mapping[str, int] = field(default_factory=dict)
     bodies: Mapping[str, tuple[int, Arena]] = field(default_factory=dict)
 
 
@@ -62,6 +64,7 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
     last: dict[str, int] = {}
     sizes: dict[str, int] = {}
     bodies: dict[str, Arena] = {}
+    rooms: dict[str, str] = {}
     for time, step in enumerate(schedule.launches):
         sites = [launch.site for launch in step.launches] if isinstance(step, Chain) else [step.site]
         for site, name in [(s, name) for s in sites for name in (*s.node.operands, *s.node.outputs)]:
@@ -75,15 +78,15 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
             view = site.view(name)
             nbytes = view.layout.span(view.shape) * view.storage.itemsize
             sizes[root] = max(sizes.get(root, 0), -(-nbytes // alignment) * alignment)
-        name = sites[-1].node.name
-        if isinstance(step, Launch) and step.kernel.scratch:
-            first.setdefault(name, time)
-            last[name] = time
-            sizes[name] = max(sizes.get(name, 0), -(-step.kernel.scratch // alignment) * alignment)
-        if isinstance(step, LoopStep):
-            bodies[name] = _assign(step.body, alignment, step.body.graph.inputs)
-            first[name] = last[name] = time
-            sizes[name] = bodies[name].nbytes
+        if isinstance(step, LoopStep) or (isinstance(step, Launch) and step.kernel.scratch):
+            name = sites[-1].node.name
+            room = rooms[name] = graph.fresh(f"{name}:room")
+            first[room] = last[room] = time
+            if isinstance(step, LoopStep):
+                bodies[room] = _assign(step.body, alignment, step.body.graph.inputs)
+                sizes[room] = bodies[room].nbytes
+            else:
+                sizes[room] = -(-step.kernel.scratch // alignment) * alignment
     owner = _handed_over(schedule, first, last, sizes)
     ends = {name: last[name] for name in sizes}
     for name, own in owner.items():
@@ -93,7 +96,9 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
     lives = {name: (first[name], last[name]) for name in sizes}
     least = {name: bodies[name].lower_bound if name in bodies else size for name, size in sizes.items()}
     lower_bound = int(_live(first, last, least).max(initial=0))
-    return Arena(offsets, sizes, lives, _top(placed, sizes), lower_bound, {n: (offsets[n], body) for n, body in bodies.items()})
+    scratch = {node: offsets[room] for node, room in rooms.items() if room not in bodies}
+    loops = {node: (offsets[room], bodies[room]) for node, room in rooms.items() if room in bodies}
+    return Arena(offsets, sizes, lives, _top(placed, sizes), lower_bound, scratch, loops)
 
 
 def _handed_over(schedule: Schedule, first: Mapping[str, int], last: dict[str, int], sizes: Mapping[str, int]) -> dict[str, str]:

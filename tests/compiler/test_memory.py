@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from planish.compiler import memory, passes
-from planish.compiler.ir import Graph
+from planish.compiler.ir import Graph, Node, TensorType
 from planish.compiler.lower import Launch, lower
 from planish.compiler.memory import Arena
 from planish.compiler.ops.conv import Conv2D
+from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.movement import Concat, Reshape
 from planish.compiler.targets import named
 from tests.graphs import Build, by_chance, simulate
@@ -98,6 +99,20 @@ def test_what_a_convolution_sums_over_is_not_overwritten() -> None:
     (added,) = (launch.site for launch in schedule.launches if isinstance(launch, Launch) and launch.site.node.epilogue)
     arena = memory.assign(schedule, 64)
     assert x in added.node.inputs and arena.offsets[added.node.output] != arena.offsets[x]
+
+
+def test_a_node_may_be_named_as_its_result() -> None:
+    """What its kernel keeps for itself ends with it; the result does not."""
+    graph, value = Graph(), "x"
+    graph.add_input("x", TensorType((1, 56, 56, 64), np.dtype(np.float32)))
+    w = graph.add_constant(np.random.default_rng(0).standard_normal((64, 3, 3, 64)).astype(np.float32))
+    for name in "abc":
+        value = graph.add_node(Node(name, Conv2D(pads=((1, 1), (1, 1))), (value, w), (name,))).output
+    graph.outputs["y"] = graph.add_node(Node("y", Conv2D(pads=((1, 1), (1, 1))), (graph.add_node(
+        Node("s", Elementwise("add"), ("a", "c"), ("s",))).output, w), ("y",))).output
+    schedule = lower(passes.run(graph, named("cpu"), pipeline=LAYOUT), named("cpu"))
+    arena = memory.assign(schedule, 64)
+    assert set(arena.scratch) >= {"a", "b", "c"} and arena.lives["a"] == (0, 2 if arena.offsets["s"] == arena.offsets["a"] else 3)
 
 
 def test_parts_share_the_buffer_of_the_whole() -> None:
