@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
@@ -43,86 +45,101 @@ def compile_main() -> int:
     return main(["compile", *sys.argv[1:]])
 
 
+@dataclass(frozen=True)
+class Command:
+    """One of the commands.
+
+    Attributes:
+        help: its line in the list of commands; description: the head of its own help.
+        add: its arguments to a parser; call: what it does.
+    """
+
+    name: str
+    help: str
+    description: str
+    add: Callable[[Parser], None]
+    call: Callable[[argparse.Namespace], None]
+
+
+def _commands() -> tuple[Command, ...]:
+    return (
+        Command("compile", "model file -> plan", "Compiles a model file to a plan.", _add_compile_arguments, _compile),
+        Command("run", "run a plan on arrays or pictures",
+                "Runs a plan on arrays (.npy) or pictures; outputs that are pictures are written as such too.",
+                add_run_arguments, partial(run_plan, read=pictures.read, write=pictures.write)),
+        Command("bench", "time a plan",
+                "Times a plan: latency, throughput, and each launch beside the limits of the device, which are measured the first time.",
+                add_bench_arguments, partial(bench_plan, read=pictures.read)),
+        Command("profile", "tell where the time of a run goes",
+                "Times every launch by the device's clock, beside the device's limits: by itself, by layer, or by kernel; as a trace, too.",
+                add_profile_arguments, partial(profile_plan, read=pictures.read)),
+        Command("inspect", "open a model or a plan: graphs, launches, memory, roofline",
+                "Opens a model or a plan as an HTML page: its graphs, launches and their sources, rules, memory, and how near each launch "
+                "is to the limits of the device.",
+                add_inspect_arguments, inspect),
+        Command("analyze", "count a model's parameters, arithmetic and bytes",
+                "Counts, for each layer of a model and in all, parameters, multiplications and additions, bytes to move, and operations a "
+                "byte. Needs no device.",
+                add_analyze_arguments, analyze),
+        Command("devices", "list the OpenCL devices", "Lists the OpenCL devices, the best first.", add_devices_arguments, list_devices),
+        Command("verify", "hold a plan against its model",
+                "Runs a plan and a reference on the same inputs, and says how far the outputs are from each other; with status 1 where "
+                "that is too far.",
+                add_verify_arguments, partial(verify_plan, read=pictures.read)),
+        Command("tuning", "show or merge files of measurements", "Shows what files of measurements hold, or merges them.",
+                _add_tuning_arguments, _tuning),
+        Command("ops", "list the operators that models may have",
+                "Lists the operators of both formats that are accepted: their versions, and whether they run in kernels, on the host, or "
+                "as the operators by which the standard defines them.",
+                _add_ops_arguments, _ops),
+    )
+
+
 def _parser() -> Parser:
     parser = Parser("planish", description="Compiles neural networks (.tflite, .onnx) to OpenCL kernels and a plan.")
     parser.add_argument("--version", action="version", version=f"planish {version('planish')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    compiler = commands.add_parser("compile", help="model file -> plan", description="Compiles a model file to a plan.")
-    compiler.set_defaults(call=_compile)
-    compiler.add_argument("model", type=Path, help=".tflite or .onnx file")
-    compiler.add_argument("-o", "--output", type=Path, metavar="PLAN", help="folder of the plan (default: the model's name with .plan)")
-    add_target_arguments(compiler)
-    compiler.add_argument("--keep-f32", type=keep.nodes, default=[], metavar="FILE|NODE,…",
-                          help="with f16, nodes whose weights and results stay in float32: their names, or the file that planish verify "
-                          "--keep-f32 writes")
-    add_input_arguments(compiler)
-    compiler.add_argument("--tune", choices=tune.EFFORTS, metavar="EFFORT",
-                          help="measure kernels on the device and take the fastest: fast, those that should be the best; full, all; "
-                          "what is measured is kept, and not measured again")
-    compiler.add_argument("--tuning", type=Path, metavar="FILE",
-                          help="the file of measurements; without --tune, it is used and nothing is measured (default, of --tune: "
-                          "in the user's cache folder)")
-    compiler.add_argument("--tune-seconds", type=float, metavar="S",
-                          help=f"how long --tune may measure (default: {', '.join(f'{s:g} for {e}' for e, s in tune.SECONDS.items())})")
-    compiler.add_argument("--no-host", action="store_true", help="refuse what would run on the host instead of the device")
-    add_kernel_arguments(compiler)
-    compiler.add_argument("--check", action="store_true", help="write no plan; say what would run where")
-    compiler.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the graph after every pass")
-    compiler.add_argument("--stop-after", choices=("import", *passes.NAMES), metavar="PASS",
-                          help=f"write no plan; stop after import, {', '.join(passes.NAMES)}")
-    compiler.add_argument("--explain", action="store_true", help="say which rule fired or declined, where and why")
-    compiler.add_argument("--force", action="store_true", help="replace the output folder even if it is not a plan")
-    compiler.add_argument("-v", "--verbose", action="store_true", help="show the time of every stage, and every launch")
-
-    runner = commands.add_parser("run", help="run a plan on arrays or pictures",
-                                 description="Runs a plan on arrays (.npy) or pictures; outputs that are pictures are written as such too.")
-    runner.set_defaults(call=lambda options: run_plan(options, read=pictures.read, write=pictures.write))
-    add_run_arguments(runner)
-
-    timer = commands.add_parser("bench", help="time a plan", description="Times a plan: latency, throughput, and each launch beside the "
-                                "limits of the device, which are measured the first time.")
-    timer.set_defaults(call=lambda options: bench_plan(options, read=pictures.read))
-    add_bench_arguments(timer)
-
-    profiler = commands.add_parser("profile", help="tell where the time of a run goes", description="Times every launch by the device's "
-                                   "clock, beside the device's limits: by itself, by layer, or by kernel; as a trace, too.")
-    profiler.set_defaults(call=lambda options: profile_plan(options, read=pictures.read))
-    add_profile_arguments(profiler)
-    opener = commands.add_parser("inspect", help="open a model or a plan: graphs, launches, memory, roofline",
-                                 description="Opens a model or a plan as an HTML page: its graphs, launches and their sources, rules, "
-                                 "memory, and how near each launch is to the limits of the device.")
-    opener.set_defaults(call=inspect)
-    add_inspect_arguments(opener)
-
-    counter = commands.add_parser("analyze", help="count a model's parameters, arithmetic and bytes",
-                                  description="Counts, for each layer of a model and in all, parameters, multiplications and additions, "
-                                  "bytes to move, and operations a byte. Needs no device.")
-    counter.set_defaults(call=analyze)
-    add_analyze_arguments(counter)
-
-    lister = commands.add_parser("devices", help="list the OpenCL devices", description="Lists the OpenCL devices, the best first.")
-    lister.set_defaults(call=list_devices)
-    add_devices_arguments(lister)
-
-    checker = commands.add_parser("verify", help="hold a plan against its model",
-                                   description="Runs a plan and a reference on the same inputs, "
-                                  "and says how far the outputs are from each other; with status 1 where that is too far.")
-    checker.set_defaults(call=lambda options: verify_plan(options, read=pictures.read))
-    add_verify_arguments(checker)
-
-    keeper = commands.add_parser("tuning", help="show or merge files of measurements",
-                                 description="Shows what files of measurements hold, or merges them.")
-    keeper.set_defaults(call=_tuning)
-    keeper.add_argument("files", type=Path, nargs="*", metavar="FILE", help="as --tuning of planish compile (default: that of --tune)")
-    keeper.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all of them as one; it may be one of them")
-
-    accepted = commands.add_parser("ops", help="list the operators that models may have",
-                                   description="Lists the operators of both formats that are accepted: their versions, and whether they "
-                                   "run in kernels, on the host, or as the operators by which the standard defines them.")
-    accepted.add_argument("name", nargs="?", default="", help="tell all of the operators of this name, which may have * and ? in it")
-    accepted.set_defaults(call=lambda options: print(operators.listing(options.name)))
+    added = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in _commands():
+        own = added.add_parser(command.name, help=command.help, description=command.description)
+        own.set_defaults(call=command.call)
+        command.add(own)
     return parser
+
+
+def _add_compile_arguments(parser: Parser) -> None:
+    parser.add_argument("model", type=Path, help=".tflite or .onnx file")
+    parser.add_argument("-o", "--output", type=Path, metavar="PLAN", help="folder of the plan (default: the model's name with .plan)")
+    add_target_arguments(parser)
+    parser.add_argument("--keep-f32", type=keep.nodes, default=[], metavar="FILE|NODE,…",
+                        help="with f16, nodes whose weights and results stay in float32: their names, or the file that planish verify "
+                        "--keep-f32 writes")
+    add_input_arguments(parser)
+    parser.add_argument("--tune", choices=tune.EFFORTS, metavar="EFFORT",
+                        help="measure kernels on the device and take the fastest: fast, those that should be the best; full, all; "
+                        "what is measured is kept, and not measured again")
+    parser.add_argument("--tuning", type=Path, metavar="FILE",
+                        help="the file of measurements; without --tune, it is used and nothing is measured (default, of --tune: "
+                        "in the user's cache folder)")
+    parser.add_argument("--tune-seconds", type=float, metavar="S",
+                        help=f"how long --tune may measure (default: {', '.join(f'{s:g} for {e}' for e, s in tune.SECONDS.items())})")
+    parser.add_argument("--no-host", action="store_true", help="refuse what would run on the host instead of the device")
+    add_kernel_arguments(parser)
+    parser.add_argument("--check", action="store_true", help="write no plan; say what would run where")
+    parser.add_argument("--dump-ir", type=Path, metavar="DIR", help="write the graph after every pass")
+    parser.add_argument("--stop-after", choices=("import", *passes.NAMES), metavar="PASS",
+                        help=f"write no plan; stop after import, {', '.join(passes.NAMES)}")
+    parser.add_argument("--explain", action="store_true", help="say which rule fired or declined, where and why")
+    parser.add_argument("--force", action="store_true", help="replace the output folder even if it is not a plan")
+    parser.add_argument("-v", "--verbose", action="store_true", help="show the time of every stage, and every launch")
+
+
+def _add_tuning_arguments(parser: Parser) -> None:
+    parser.add_argument("files", type=Path, nargs="*", metavar="FILE", help="as --tuning of planish compile (default: that of --tune)")
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write all of them as one; it may be one of them")
+
+
+def _add_ops_arguments(parser: Parser) -> None:
+    parser.add_argument("name", nargs="?", default="", help="tell all of the operators of this name, which may have * and ? in it")
 
 
 def _compile(options: argparse.Namespace) -> None:
@@ -177,6 +194,10 @@ def _tuning(options: argparse.Namespace) -> None:
         tuning_database.write(options.output, merged)
     for device, entries in sorted(merged.items()):
         print(f"{len(entries):>5} launches  {device}")
+
+
+def _ops(options: argparse.Namespace) -> None:
+    print(operators.listing(options.name))
 
 
 if __name__ == "__main__":
