@@ -19,6 +19,7 @@ class Target:
         kind: "cpu" or "gpu".
         lanes: V, the channels that lie together, and the width of the vectors that kernels compute with.
         units: compute units that run at the same time.
+        items: work-items that a compute unit has to hold to hide what each of them waits for; 1 on a CPU.
         registers: vector registers of V floats that a work-item can hold without spilling.
         gflops: float32 arithmetic limit of the device; bandwidth: of its memory, GB/s. Guesses that only rank candidates.
         launch: microseconds that a launch costs by itself.
@@ -38,6 +39,7 @@ class Target:
     bandwidth: float
     launch: float
     alignment: int = 512
+    items: int = 1
     megakernel: bool = False
     cache: int = 0
     winograd: bool = True
@@ -47,13 +49,13 @@ TARGETS = {
     t.name: t
     for t in (
         Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=400, bandwidth=20, launch=2, megakernel=True, cache=1 << 20),
-        Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5),
-        Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4),
-        Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5),
-        Target("intel", "gpu", lanes=4, units=24, registers=64, gflops=1000, bandwidth=50, launch=5),
-        Target("adreno", "gpu", lanes=4, units=4, registers=64, gflops=1000, bandwidth=40, launch=20),
-        Target("mali", "gpu", lanes=4, units=10, registers=64, gflops=800, bandwidth=40, launch=20),
-        Target("apple", "gpu", lanes=4, units=16, registers=128, gflops=4000, bandwidth=200, launch=5),
+        Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5, items=64),
+        Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4, items=256),
+        Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5, items=256),
+        Target("intel", "gpu", lanes=4, units=24, registers=64, gflops=1000, bandwidth=50, launch=5, items=64),
+        Target("adreno", "gpu", lanes=4, units=4, registers=64, gflops=1000, bandwidth=40, launch=20, items=128),
+        Target("mali", "gpu", lanes=4, units=10, registers=64, gflops=800, bandwidth=40, launch=20, items=64),
+        Target("apple", "gpu", lanes=4, units=16, registers=128, gflops=4000, bandwidth=200, launch=5, items=128),
     )
 }
 NAMES = ("auto", "gpu", *TARGETS)

@@ -28,6 +28,15 @@ PIXELS = {1: (14, 8, 4, 1), 2: (14, 13, 12, 8, 4, 2, 1), 3: (9, 7, 5), 4: (6, 4,
 GROUP = 64
 """Work-items of a work-group on a GPU, at most."""
 
+SPLITS = (8, 32)
+"""Work-items of a GPU that may share the sums of a tile."""
+
+MOST_SPLIT = 8
+"""Vectors of a tile whose sums are shared, at most: all of them wait in local memory."""
+
+SHARED = 1.0
+"""Microseconds for which the work-items of a group wait for each other's sums. A guess."""
+
 WORK_ITEMS = 8
 """Work-items of a launch for each compute unit of a CPU: more cost more to hand out, fewer leave units idle at the end."""
 
@@ -202,7 +211,21 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
             params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob, "COLUMN": column,
                     "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
+        if site.target.kind == "gpu" and px * ob <= MOST_SPLIT and prod(grid) < site.target.units * site.target.items:
+            kernels += [_split(site, kernels[-1], (px, ob), split) for split in SPLITS if split <= ceil(c / lanes)]
     return kernels
+
+
+def _split(site: Site, whole: Kernel, tile: tuple[int, int], split: int) -> Kernel:
+    """A pointwise candidate, of which the work-items of a group share each tile."""
+    p, (tiles, columns, batch) = whole.params, (ceil(whole.params["PIXELS"] / tile[0]), *whole.grid[1:])
+    grid = (tiles * split, columns, batch)
+    params = {name: p[name] for name in ("V", "IC", "OCB", "PIXELS", "PX", "OB", "COLUMN", "SCALED")}
+    work = 2 * prod(grid) * tile[0] * tile[1] * p["V"] * ceil(p["IC"] / split)
+    weights = whole.nbytes - site.moved()
+    cost = tile_cost(site.target, tile, items=prod(grid), work=work, nbytes=whole.nbytes, weights=weights)
+    return replace(whole, template="conv_pointwise_split", params={**params, "SPLIT": split, "WG": (split, 1, 1)}, grid=grid,
+                   group=(split, 1, 1), cost=cost + SHARED)
 
 
 def _direct(site: Site, op: Conv2D) -> list[Kernel]:

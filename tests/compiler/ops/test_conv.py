@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from planish.compiler.ir import Step, TensorType
 from planish.compiler.ops.conv import Conv2D, OrderedConv2D
 from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.padding import Pads
-from tests.harness import CPU, GPU, Case, check
+from tests.harness import CPU, GPU, Case, check, graph_of, schedules
 
 pytestmark = pytest.mark.device
 NONE: Pads = ((0, 0), (0, 0))
@@ -46,6 +47,8 @@ DENSE = [
     ((1, 8, 29, 16), (64, 1, 5, 16), Conv2D((1, 2), ((0, 0), (2, 2)), (1, 3))),
     ((1, 4, 4, 32), (32, 4, 4, 32), Conv2D()),
     ((1, 5, 5, 4), (6, 3, 3, 4), Conv2D((3, 3), ((4, 4), (4, 4)))),
+    ((2, 3, 5, 43), (21, 1, 1, 43), Conv2D()),
+    ((1, 1, 3, 130), (9, 1, 1, 130), Conv2D()),
 ]
 DEPTHWISE = [
     ((1, 9, 11, 17), (17, 3, 3, 1), Conv2D((1, 1), SAME, groups=17)),
@@ -65,6 +68,27 @@ GROUPED = [
 ]
 
 
+def split(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D, **rest: Any) -> int:
+    """Runs the candidates in which work-items share sums; returns how many."""
+    return check(case(x, w, op, **rest), targets=[GPU], reduction=length(w), template="conv_pointwise_split")
+
+
+@pytest.mark.parametrize("framed", [False, True])
+def test_shared_sums(framed: bool) -> None:
+    """Few results of long sums, on a GPU; with whatever follows."""
+    x, w, op = DENSE[17]
+    steps = (Step(Elementwise("add"), (0, "r")), Step(Elementwise("relu"), (1,)))
+    (residual,) = arrays((1, 1, 3, 9), seed=1)
+    assert split(x, w, op, framed=framed) > 1
+    assert split(x, w, op, framed=framed, epilogue=steps, extra=(("r", residual, False),)) > 1
+
+
+def test_sums_are_not_shared_where_there_are_many() -> None:
+    graph, _ = graph_of(case((1, 64, 64, 64), (64, 1, 1, 64), Conv2D()))
+    variants = [variant for variant, _ in schedules(graph, GPU)]
+    assert any("conv_pointwise" in v for v in variants) and not any("conv_pointwise_split" in v for v in variants)
+
+
 def length(w: tuple[int, ...]) -> int:
     return int(np.prod(w[1:]))
 
@@ -74,7 +98,8 @@ def test_against_reference(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D) -
     assert check(case(x, w, op), reduction=length(w), candidates=2) >= 3
 
 
-@pytest.mark.parametrize(("x", "w", "op"), [DENSE[0], DENSE[6], DENSE[8], DENSE[10], DEPTHWISE[0], DEPTHWISE[2], GROUPED[0]])
+@pytest.mark.parametrize(("x", "w", "op"), [DENSE[0], DENSE[6], DENSE[8], DENSE[10], DENSE[16], DENSE[17], DEPTHWISE[0],
+                                             DEPTHWISE[2], GROUPED[0]])
 @pytest.mark.parametrize("target", [CPU, GPU], ids=lambda t: t.name)
 def test_every_candidate(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D, target: object) -> None:
     assert check(case(x, w, op), targets=[target], reduction=length(w)) > 1  # type: ignore[list-item]
