@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from importlib.metadata import version
@@ -15,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from planish.runtime import plan as plan_format
-from planish.runtime.checks import Contradiction
 from planish.runtime.plan import Plan
 
 from . import frontend, memory, passes, targets, text, tune
 from .bands import banded
 from .emit import emit
-from .errors import GraphError, ModelError, OptionError, UnsupportedError
+from .errors import OptionError, UnsupportedError, blaming
 from .frontend.inputs import InputOptions, Shape
 from .ir import MOST_ELEMENTS, Graph
 from .lower import HostStep, Launch, LoopStep, Schedule, lower
@@ -130,7 +128,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
             clock.start([*passes.NAMES, "lower"][number])
 
     clock.start(passes.NAMES[0])
-    with _blaming(path):
+    with blaming(path):
         graph = passes.run(graph, target, watch=passed, stop_after=stop_after)
     if stop_after:
         return None, report
@@ -150,7 +148,7 @@ def compile_model(path: str | Path, target: Target | str = "auto", *, precision:
     arena = memory.assign(schedule, target.alignment)
     watch("place", arena)
     clock.start("render")
-    with _blaming(path):
+    with blaming(path):
         plan = emit(schedule, arena, target)
     kept = {"keep_f32": sorted(set(keep_f32))} if keep_f32 else {}
     plan = replace(plan, provenance={**_provenance(Path(path), data, target), "precision": precision, **kept})
@@ -196,19 +194,6 @@ def _target(target: Target | str, tuning: Tuning | None) -> Target:
 def _provenance(path: Path, data: bytes, target: Target) -> dict[str, Any]:
     return {"compiler": f"planish {version('planish')}", "source": path.name, "source_sha256": hashlib.sha256(data).hexdigest(),
             "target": target.name, "lanes": target.lanes, **({} if target.winograd else {"winograd": False})}
-
-
-@contextmanager
-def _blaming(path: str | Path) -> Iterator[None]:
-    """Says of what contradicts itself from which file it came: damage that shows first where all is put together.
-
-    Raises:
-        ModelError: in its place.
-    """
-    try:
-        yield
-    except (GraphError, Contradiction) as error:
-        raise ModelError(f"{path}: {error}; a model that contradicts itself, or a fault of planish") from error
 
 
 def _check_nodes(path: str, names: Collection[str], known: Sequence[str]) -> None:

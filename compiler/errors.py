@@ -13,9 +13,11 @@ Every message says where, what, and what would be accepted; the command line pri
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 
-from planish.runtime.errors import PlanishError
+from planish.runtime.errors import PlanError, PlanishError
 
 NO_OPERATOR = "no such operator is supported"
 """The reason of a node whose operator has no importer."""
@@ -39,6 +41,19 @@ class DifferenceError(CompileError):
 
 class GraphError(CompileError):
     """The graph is inconsistent; raised by `Graph.verify` and by the shape inference of ops."""
+
+
+@contextmanager
+def blaming(path: str | Path) -> Iterator[None]:
+    """Says of what contradicts itself from which file it came: damage that shows first where all is put together.
+
+    Raises:
+        ModelError: in its place.
+    """
+    try:
+        yield
+    except (GraphError, PlanError) as error:
+        raise ModelError(f"{path}: {error}; a model that contradicts itself, or a fault of planish") from error
 
 
 class Unsupported(Exception):

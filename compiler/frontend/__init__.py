@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import ModelError
+from ..errors import ModelError, blaming
 from ..ir import Graph
 from .inputs import NOTHING, InputOptions, Shape
 
@@ -48,7 +48,8 @@ def parse(data: bytes, path: Path, given: InputOptions = NOTHING) -> Graph:
 
         graph = read_onnx(data, path, given)
     graph.sweep()
-    graph.verify()
+    with blaming(path):
+        graph.verify()
     return graph
 
 
