@@ -80,13 +80,14 @@ def _assign(schedule: Schedule, alignment: int, external: Collection[str]) -> Ar
             sizes[root] = max(sizes.get(root, 0), -(-nbytes // alignment) * alignment)
         if isinstance(step, LoopStep) or (isinstance(step, Launch) and step.kernel.scratch):
             name = sites[-1].node.name
-            room = rooms[name] = graph.fresh(f"{name}:room")
-            first[room] = last[room] = time
+            room = rooms.setdefault(name, graph.fresh(f"{name}:room"))
+            first.setdefault(room, time)
+            last[room] = time
             if isinstance(step, LoopStep):
                 bodies[room] = _assign(step.body, alignment, step.body.graph.inputs)
                 sizes[room] = bodies[room].nbytes
             else:
-                sizes[room] = -(-step.kernel.scratch // alignment) * alignment
+                sizes[room] = max(sizes.get(room, 0), -(-step.kernel.scratch // alignment) * alignment)
     owner = _handed_over(schedule, first, last, sizes)
     ends = {name: last[name] for name in sizes}
     for name, own in owner.items():
