@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,16 @@ GOLDEN = Path(__file__).parent / "golden"
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the golden files from what the compiler emits now")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """PoCL builds each kernel once more to give its binary, and has a cache of its own."""
+    from planish.runtime import DeviceError
+    from planish.runtime.devices import find
+
+    with suppress(DeviceError):
+        if "portable" in find().platform.name.lower():
+            os.environ.setdefault("PLANISH_CACHE", "off")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
