@@ -203,24 +203,30 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
     lanes = site.target.lanes
     o, c = w.shape[0], w.shape[3]
     blocks = ceil(o / lanes)
+    x = x or site.read("x", 0)
     kernels = []
     for px, ob in tiles(site.target, pixels, blocks):
         grid = (ceil(pixels / px), ceil(blocks / ob), batch)
         kernels.append(tiled(
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
-            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob, "COLUMN": column,
+            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob, "COLUMN": column, "STAGED": _staged(site.target, x),
                     "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
         if site.target.kind == "gpu" and px * ob <= MOST_SPLIT and prod(grid) < site.target.units * site.target.items:
             kernels += [_split(site, kernels[-1], (px, ob), split) for split in SPLITS if split <= ceil(c / lanes)]
     return kernels
 
 
+def _staged(target: Target, x: Read) -> bool:
+    """Whether a tile's operand is loaded by vectors first: a GPU loads these in the time of one element, and a half is converted."""
+    return isinstance(x.source, View) and x.source.vectors(target.lanes) and (target.kind == "gpu" or x.storage == np.float16)
+
+
 def _split(site: Site, whole: Kernel, tile: tuple[int, int], split: int) -> Kernel:
     """A pointwise candidate, of which the work-items of a group share each tile."""
     p, (tiles, columns, batch) = whole.params, (ceil(whole.params["PIXELS"] / tile[0]), *whole.grid[1:])
     grid = (tiles * split, columns, batch)
-    params = {name: p[name] for name in ("V", "IC", "OCB", "PIXELS", "PX", "OB", "COLUMN", "SCALED")}
+    params = {name: p[name] for name in ("V", "IC", "OCB", "PIXELS", "PX", "OB", "COLUMN", "STAGED", "SCALED")}
     work = 2 * prod(grid) * tile[0] * tile[1] * p["V"] * ceil(p["IC"] / split)
     weights = whole.nbytes - site.moved()
     cost = tile_cost(site.target, tile, items=prod(grid), work=work, nbytes=whole.nbytes, weights=weights)

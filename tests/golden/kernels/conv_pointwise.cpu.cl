@@ -27,7 +27,6 @@ static float16 near_sigmoid16(float16 x) {
 #define TILES ((PIXELS + PX - 1) / PX)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each block of input channels
-#define STAGE 0  // 1: convert x once a tile (half x in whole blocks of channels)
 #if AHEAD
 // PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
 #ifdef __has_builtin
@@ -60,7 +59,7 @@ static float16 near_sigmoid16(float16 x) {
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void conv_pointwise_af56de55(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_6998ca0f(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -75,15 +74,6 @@ __kernel void conv_pointwise_af56de55(__global const X_T *restrict x, __global c
         int wi = ob * IC * OB * V;
         for (int c = 0; c < IC; c += V) {
             const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SP;
-#if STAGE
-            float segment[PX][V];
-            #pragma unroll
-            for (int p = 0; p < PX; ++p)
-                vstore16(LOADV_X(xi + p * X_SP), 0, segment[p]);
-#define TILE_X(p, lane) segment[p][lane]
-#else
-#define TILE_X(p, lane) LOAD_X(xi + (p) * X_SP + (lane))
-#endif
 #if AHEAD
             #pragma unroll
             for (int k = 0; k < AHEAD; ++k)
@@ -98,7 +88,7 @@ __kernel void conv_pointwise_af56de55(__global const X_T *restrict x, __global c
                     wv[b] = LOADV_W(wi + b * V);
                 #pragma unroll
                 for (int p = 0; p < PX; ++p) {
-                    const floatV xv = TILE_X(p, lane);
+                    const floatV xv = LOAD_X(xi + p * X_SP + lane);
                     #pragma unroll
                     for (int b = 0; b < OB; ++b)
                         acc[b][p] = fma(xv, wv[b], acc[b][p]);

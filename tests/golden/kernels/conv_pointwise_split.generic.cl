@@ -31,7 +31,7 @@
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(8, 1, 1)))
-__kernel void conv_pointwise_split_b2422623(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_split_b180068c(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     __local floatV sums[SPLIT][OB * PX];
     const int part = get_local_id(0), tile = get_group_id(0), ob = get_global_id(1), n = get_global_id(2);
     const int first = min(tile * PX, PIXELS - PX);
@@ -42,7 +42,12 @@ __kernel void conv_pointwise_split_b2422623(__global const X_T *restrict x, __gl
 
     for (int c = part * V; c < IC; c += SPLIT * V) {
         const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SP;
+        float staged[PX][V];
+        #pragma unroll
+        for (int p = 0; p < PX; ++p)
+            vstore4(LOADV_X(xi + p * X_SP), 0, staged[p]);
         const int lanes = IC % V ? min(V, IC - c) : V;
+        __attribute__((opencl_unroll_hint(V)))
         for (int lane = 0; lane < lanes; ++lane) {
             floatV wv[OB];
             #pragma unroll
@@ -50,7 +55,7 @@ __kernel void conv_pointwise_split_b2422623(__global const X_T *restrict x, __gl
                 wv[b] = LOADV_W(((ob * IC + c + lane) * OB + b) * V);
             #pragma unroll
             for (int p = 0; p < PX; ++p) {
-                const floatV xv = LOAD_X(xi + p * X_SP + lane);
+                const floatV xv = staged[p][lane];
                 #pragma unroll
                 for (int b = 0; b < OB; ++b)
                     acc[b * PX + p] = fma(xv, wv[b], acc[b * PX + p]);

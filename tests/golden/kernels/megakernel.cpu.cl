@@ -34,7 +34,7 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #undef LANES
 #pragma OPENCL FP_CONTRACT ON
 
-// ---- conv_pointwise_0c5fc030
+// ---- conv_pointwise_9fdc5f10
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
 // One work-item computes PX pixels x OB blocks of V output channels; the last tile of pixels is shifted back to end at
@@ -49,7 +49,6 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #define TILES ((PIXELS + PX - 1) / PX)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 3  // vectors of the next tile of channels' weights, fetched with each block of input channels
-#define STAGE 0  // 1: convert x once a tile (half x in whole blocks of channels)
 #if AHEAD
 // PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
 #ifdef __has_builtin
@@ -81,7 +80,7 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #define Y_SX 16
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
-static inline void conv_pointwise_0c5fc030(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
+static inline void conv_pointwise_9fdc5f10(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -96,15 +95,6 @@ static inline void conv_pointwise_0c5fc030(const int item0, const int item1, con
         int wi = ob * IC * OB * V;
         for (int c = 0; c < IC; c += V) {
             const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SP;
-#if STAGE
-            float segment[PX][V];
-            #pragma unroll
-            for (int p = 0; p < PX; ++p)
-                vstore16(LOADV_X(xi + p * X_SP), 0, segment[p]);
-#define TILE_X(p, lane) segment[p][lane]
-#else
-#define TILE_X(p, lane) LOAD_X(xi + (p) * X_SP + (lane))
-#endif
 #if AHEAD
             #pragma unroll
             for (int k = 0; k < AHEAD; ++k)
@@ -119,7 +109,7 @@ static inline void conv_pointwise_0c5fc030(const int item0, const int item1, con
                     wv[b] = LOADV_W(wi + b * V);
                 #pragma unroll
                 for (int p = 0; p < PX; ++p) {
-                    const floatV xv = TILE_X(p, lane);
+                    const floatV xv = LOAD_X(xi + p * X_SP + lane);
                     #pragma unroll
                     for (int b = 0; b < OB; ++b)
                         acc[b][p] = fma(xv, wv[b], acc[b][p]);
@@ -150,7 +140,6 @@ static inline void conv_pointwise_0c5fc030(const int item0, const int item1, con
 #undef TILES
 #undef UNROLL
 #undef AHEAD
-#undef STAGE
 #undef PREFETCH
 #undef floatV
 #undef X_T
@@ -171,10 +160,9 @@ static inline void conv_pointwise_0c5fc030(const int item0, const int item1, con
 #undef Y_SY
 #undef Y_SX
 #undef X_SP
-#undef TILE_X
 #pragma OPENCL FP_CONTRACT ON
 
-// ---- conv_pointwise_ba21f303
+// ---- conv_pointwise_bf3181a9
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
 // One work-item computes PX pixels x OB blocks of V output channels; the last tile of pixels is shifted back to end at
@@ -189,7 +177,6 @@ static inline void conv_pointwise_0c5fc030(const int item0, const int item1, con
 #define TILES ((PIXELS + PX - 1) / PX)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 2  // vectors of the next tile of channels' weights, fetched with each block of input channels
-#define STAGE 0  // 1: convert x once a tile (half x in whole blocks of channels)
 #if AHEAD
 // PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
 #ifdef __has_builtin
@@ -221,7 +208,7 @@ static inline void conv_pointwise_0c5fc030(const int item0, const int item1, con
 #define Y_SX 16
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
-static inline void conv_pointwise_ba21f303(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
+static inline void conv_pointwise_bf3181a9(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -236,15 +223,6 @@ static inline void conv_pointwise_ba21f303(const int item0, const int item1, con
         int wi = ob * IC * OB * V;
         for (int c = 0; c < IC; c += V) {
             const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SP;
-#if STAGE
-            float segment[PX][V];
-            #pragma unroll
-            for (int p = 0; p < PX; ++p)
-                vstore16(LOADV_X(xi + p * X_SP), 0, segment[p]);
-#define TILE_X(p, lane) segment[p][lane]
-#else
-#define TILE_X(p, lane) LOAD_X(xi + (p) * X_SP + (lane))
-#endif
 #if AHEAD
             #pragma unroll
             for (int k = 0; k < AHEAD; ++k)
@@ -259,7 +237,7 @@ static inline void conv_pointwise_ba21f303(const int item0, const int item1, con
                     wv[b] = LOADV_W(wi + b * V);
                 #pragma unroll
                 for (int p = 0; p < PX; ++p) {
-                    const floatV xv = TILE_X(p, lane);
+                    const floatV xv = LOAD_X(xi + p * X_SP + lane);
                     #pragma unroll
                     for (int b = 0; b < OB; ++b)
                         acc[b][p] = fma(xv, wv[b], acc[b][p]);
@@ -290,7 +268,6 @@ static inline void conv_pointwise_ba21f303(const int item0, const int item1, con
 #undef TILES
 #undef UNROLL
 #undef AHEAD
-#undef STAGE
 #undef PREFETCH
 #undef floatV
 #undef X_T
@@ -311,7 +288,6 @@ static inline void conv_pointwise_ba21f303(const int item0, const int item1, con
 #undef Y_SY
 #undef Y_SX
 #undef X_SP
-#undef TILE_X
 #pragma OPENCL FP_CONTRACT ON
 
 // ---- reduce_3f310820
@@ -473,7 +449,7 @@ static __attribute__((noinline)) void items1(int item, const int last, __global 
     while (item < last) {
         const int row = item / 1, end = min(last, (row + 1) * 1);
         for (; item < end; ++item)
-            conv_pointwise_0c5fc030(row % 20, item - row * 1, row / 20, a0, a1, a2);
+            conv_pointwise_9fdc5f10(row % 20, item - row * 1, row / 20, a0, a1, a2);
     }
 }
 
@@ -481,7 +457,7 @@ static __attribute__((noinline)) void items2(int item, const int last, __global 
     while (item < last) {
         const int row = item / 1, end = min(last, (row + 1) * 1);
         for (; item < end; ++item)
-            conv_pointwise_ba21f303(row % 8, item - row * 1, row / 8, a0, a1, a2);
+            conv_pointwise_bf3181a9(row % 8, item - row * 1, row / 8, a0, a1, a2);
     }
 }
 
@@ -524,7 +500,7 @@ __constant int AFTER[STAGES] = {0, 1, 2, 3, 4};  // stages that have to be done 
 #undef barrier
 #undef __local
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void megakernel_a667d12c(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
+__kernel void megakernel_f17c3913(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
     const int workers = get_num_groups(0), own = get_group_id(0);
     int done = first;
     for (int stage = first; stage < end; ++stage) {
