@@ -15,7 +15,7 @@ from .targets import Target
 Index = tuple[str, ...]
 Gather = Callable[[Index], tuple[Index, str | None]]
 """From the C expressions of a result's coordinates to those of the operand's, and a condition under which they are inside."""
-TILE = ("M", "PX", "TX", "TY", "OB", "BLOCK", "SPLIT", "RUN", "ROWS", "COLUMNS", "LANES", "WG")
+TILE = ("M", "GX", "GY", "PX", "TX", "TY", "OB", "BLOCK", "SPLIT", "RUN", "ROWS", "COLUMNS", "LANES", "WG")
 """Parameters in which the candidates of a launch differ."""
 
 

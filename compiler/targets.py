@@ -19,6 +19,8 @@ class Target:
         kind: "cpu" or "gpu".
         lanes: V, the channels that lie together, and the width of the vectors that kernels compute with.
         units: compute units that run at the same time.
+        group: work-items of a work-group whose tiles lie in local memory, at most; 1 where there are none.
+        near: how long products of operands in local memory take, over those of operands that a cache has. A guess.
         items: work-items that a compute unit has to hold to hide what each of them waits for; 1 on a CPU.
         registers: vector registers of V floats that a work-item can hold without spilling.
         gflops: float32 arithmetic limit of the device; bandwidth: of its memory, GB/s. Guesses that only rank candidates.
@@ -39,6 +41,8 @@ class Target:
     bandwidth: float
     launch: float
     alignment: int = 512
+    group: int = 1
+    near: float = 1
     items: int = 1
     megakernel: bool = False
     cache: int = 0
@@ -49,13 +53,13 @@ TARGETS = {
     t.name: t
     for t in (
         Target("cpu", "cpu", lanes=16, units=2, registers=32, gflops=400, bandwidth=20, launch=2, megakernel=True, cache=1 << 20),
-        Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5, items=64),
-        Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4, items=256),
-        Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5, items=256),
-        Target("intel", "gpu", lanes=4, units=24, registers=64, gflops=1000, bandwidth=50, launch=5, items=64),
-        Target("adreno", "gpu", lanes=4, units=4, registers=64, gflops=1000, bandwidth=40, launch=20, items=128),
-        Target("mali", "gpu", lanes=4, units=10, registers=64, gflops=800, bandwidth=40, launch=20, items=64),
-        Target("apple", "gpu", lanes=4, units=16, registers=128, gflops=4000, bandwidth=200, launch=5, items=128),
+        Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5, group=64, near=0.9, items=64),
+        Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4, group=256, near=0.7, items=256),
+        Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5, group=256, near=0.7, items=256),
+        Target("intel", "gpu", lanes=4, units=24, registers=64, gflops=1000, bandwidth=50, launch=5, group=64, near=0.9, items=64),
+        Target("adreno", "gpu", lanes=4, units=4, registers=64, gflops=1000, bandwidth=40, launch=20, group=64, near=1.1, items=128),
+        Target("mali", "gpu", lanes=4, units=10, registers=64, gflops=800, bandwidth=40, launch=20, group=64, near=1.5, items=64),
+        Target("apple", "gpu", lanes=4, units=16, registers=128, gflops=4000, bandwidth=200, launch=5, group=256, near=0.8, items=128),
     )
 }
 NAMES = ("auto", "gpu", *TARGETS)
@@ -77,15 +81,16 @@ def named(name: str) -> Target:
     return TARGETS[name]
 
 
-def of_device(*, vendor: str, is_cpu: bool, units: int, width: int, alignment: int, version: int = 3) -> Target:
-    """The target that fits a device, by its vendor, compute units, preferred float vector width, and version of OpenCL."""
+def of_device(*, vendor: str, is_cpu: bool, units: int, width: int, alignment: int, version: int = 3, group: int = 256) -> Target:
+    """The target that fits a device, by its vendor, compute units, preferred float vector width, version of OpenCL, and the work-items
+    of its largest work-group."""
     if is_cpu:
         lanes = 16 if width >= 16 else 8 if width >= 8 else 4
         base = TARGETS["cpu"]
         return replace(base, lanes=lanes, units=units, registers=32 if lanes == 16 else 16, megakernel=version >= 3,
                        gflops=base.gflops * units / base.units * lanes / 16, alignment=max(alignment, base.alignment))
     found = next((target for key, target in _VENDORS.items() if key in vendor.lower()), "generic")
-    return replace(TARGETS[found], units=units, alignment=max(alignment, TARGETS[found].alignment))
+    return replace(TARGETS[found], units=units, alignment=max(alignment, TARGETS[found].alignment), group=min(group, TARGETS[found].group))
 
 
 def resolve(name: str, device: str | None) -> Target:
@@ -115,4 +120,4 @@ def of_present(device: cl.Device) -> Target:
 
     return of_device(vendor=f"{device.vendor} {device.platform.name}", is_cpu=bool(device.type & cl.device_type.CPU),
                      units=device.max_compute_units, width=device.native_vector_width_float or device.preferred_vector_width_float,
-                     alignment=device.mem_base_addr_align // 8, version=int(device.version.split()[1][0]))
+                     alignment=device.mem_base_addr_align // 8, version=int(device.version.split()[1][0]), group=device.max_work_group_size)

@@ -87,5 +87,6 @@ def test_templates_are_used_and_held(template: str) -> None:
     named = {n.value for p in (ROOT / "compiler").rglob("*.py") for n in ast.walk(ast.parse(p.read_text(encoding="utf-8")))
              if isinstance(n, ast.Constant)}
     assert template in named, f"no op names the template {template}"
-    for target in {"megakernel": ("cpu",), "conv_pointwise_split": ("generic",)}.get(template, ("cpu", "generic")):
+    only = {"megakernel": ("cpu",), "conv_local": ("generic",), "conv_pointwise_split": ("generic",)}
+    for target in only.get(template, ("cpu", "generic")):
         assert (GOLDEN / "kernels" / f"{template}.{target}.cl").exists(), f"no golden kernel of {template} for {target}"

@@ -84,9 +84,10 @@ class Conv2D(Op):
 
     def kernels(self, site: Site) -> Sequence[Kernel]:
         from .conv_kernels import conv2d, scaled
+        from .conv_local import conv2d_local
         from .winograd import winograd
 
-        found = conv2d(site, self)
+        found = [*conv2d(site, self), *conv2d_local(site, self)]
         return sorted(found if scaled(site) else [*found, *winograd(site, self)], key=lambda k: k.cost)
 
 

@@ -28,6 +28,12 @@ PIXELS = {1: (14, 8, 4, 1), 2: (14, 13, 12, 8, 4, 2, 1), 3: (9, 7, 5), 4: (6, 4,
 GROUP = 64
 """Work-items of a work-group on a GPU, at most."""
 
+INTERLEAVED = (8, 4, 2)
+"""Work-items of a GPU whose tiles of pixels may be interleaved: those of eight are a line of a cache."""
+
+BEYOND = 1.15
+"""How many pixels interleaved tiles may cover, over those that there are."""
+
 SPLITS = (8, 32)
 """Work-items of a GPU that may share the sums of a tile."""
 
@@ -147,18 +153,18 @@ def work_group(target: Target, grid: tuple[int, int, int]) -> tuple[int, int, in
 
 
 def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, int, int], params: dict[str, Any], work: float, flops: int,
-          weights: int, pack: Callable[[], np.ndarray], x: Read | None = None) -> Kernel:
+          weights: int, pack: Callable[[], np.ndarray], x: Read | None = None, group: tuple[int, int, int] | None = None) -> Kernel:
     """A candidate that computes a grid of (tiles of pixels, tiles of channels, images), with its cost.
 
     Args:
         tile: pixels and blocks of V output channels of a work-item.
         work: arithmetic operations, what is computed beyond the edges included; flops: without it.
         weights: elements of the packed weights; pack: makes them.
-        x: the read of the first operand, where it is not the node's.
+        x: the read of the first operand, where it is not the node's; group: the work-group, where the kernel is for one.
     """
     target = site.target
     run = min(max(prod(grid) // (target.units * WORK_ITEMS), 1), grid[0]) if target.kind == "cpu" else 1
-    group = work_group(target, grid)
+    group = group or work_group(target, grid)
     grid = (ceil(grid[0] / (run * group[0])) * group[0], grid[1], grid[2])
     nbytes = site.moved(weights)
     cost = tile_cost(target, tile, items=prod(grid), work=work, nbytes=nbytes, weights=nbytes - site.moved(), columns=grid[1])
@@ -176,7 +182,7 @@ def ahead(target: Target, vectors: int, tiles: int) -> int:
     return ceil(vectors / tiles) if target.kind == "cpu" and tiles <= vectors else 0
 
 
-def _geometry(site: Site, op: Conv2D | OrderedConv2D | ConvTranspose2D) -> dict[str, int]:
+def geometry(site: Site, op: Conv2D | OrderedConv2D | ConvTranspose2D) -> dict[str, int]:
     x, y, w = site.input(0).shape, site.output.shape, site.graph.type(site.node.inputs[1]).shape
     return {"IH": x[1], "IW": x[2], "OH": y[1], "OW": y[2], "KY": w[1], "KX": w[2],
             "STRIDE_Y": op.stride[0], "STRIDE_X": op.stride[1], "DILATION_Y": op.dilation[0], "DILATION_X": op.dilation[1],
@@ -206,15 +212,23 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
     x = x or site.read("x", 0)
     kernels = []
     for px, ob in tiles(site.target, pixels, blocks):
-        grid = (ceil(pixels / px), ceil(blocks / ob), batch)
+        apart = _apart(site.target, pixels, px)
+        grid = (ceil(pixels / (apart * px)) * apart, ceil(blocks / ob), batch)
         kernels.append(tiled(
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
-            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "OB": ob, "COLUMN": column, "STAGED": _staged(site.target, x),
-                    "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
+            params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "APART": apart, "OB": ob, "COLUMN": column,
+                    "STAGED": _staged(site.target, x), "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
         if site.target.kind == "gpu" and px * ob <= MOST_SPLIT and prod(grid) < site.target.units * site.target.items:
             kernels += [_split(site, kernels[-1], (px, ob), split) for split in SPLITS if split <= ceil(c / lanes)]
     return kernels
+
+
+def _apart(target: Target, pixels: int, px: int) -> int:
+    """Pixels from one of a tile to its next: on a GPU those between are of the next work-items, so that neighbours load and store
+    neighbours in memory at a time."""
+    fits = (n for n in INTERLEAVED if n * px <= pixels and ceil(pixels / (n * px)) * n * px <= BEYOND * pixels)
+    return next(fits, 1) if target.kind == "gpu" else 1
 
 
 def _staged(target: Target, x: Read) -> bool:
@@ -254,7 +268,7 @@ def _direct(site: Site, op: Conv2D) -> list[Kernel]:
             site, "conv_direct", tile=(tx * ty, ob), grid=grid, work=1.05 * 2 * grid[0] * ty * tx * weights * n,
             flops=2 * y.type.size * w[0].size, weights=weights,
             pack=partial(pack_dense, w, op.groups, lanes, ob, band, first),
-            params={"IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "BAND": band, "OPG": o // op.groups, "IPG": w.shape[3],
+            params={"IC": x.shape[3], "OCB": blocks, **geometry(site, op), "BAND": band, "OPG": o // op.groups, "IPG": w.shape[3],
                     "TY": ty, "TX": tx, "OB": ob, "AHEAD": ahead(site.target, lanes * ob * w.shape[2], grid[0])}))
     return kernels
 
@@ -295,7 +309,7 @@ def _depthwise(site: Site, op: Conv2D | OrderedConv2D) -> list[Kernel]:
                 site, "conv_depthwise", tile=(tx * ty, 1), grid=grid,
                 work=2 * grid[0] * tx * ty * blocks * lanes * n * taps * (1.6 + loads + 2 * spilled),
                 flops=2 * y.type.size * taps, weights=w.size, pack=partial(pack_depthwise, w, lanes),
-                params={**_geometry(site, op), "TY": ty, "TX": tx}))
+                params={**geometry(site, op), "TY": ty, "TX": tx}))
     return kernels
 
 
@@ -317,7 +331,7 @@ def _first(site: Site, op: Conv2D) -> list[Kernel]:
         kernels.append(tiled(
             site, "conv_first", tile=(tx, ob), grid=grid, work=1.1 * 2 * grid[0] * tx * grid[1] * ob * lanes * n * w[0].size,
             flops=2 * y.type.size * w[0].size, weights=w.size, pack=partial(pack_first, w, lanes, ob),
-            params={"IC": x.shape[3], "OCB": blocks, **_geometry(site, op), "TX": tx, "OB": ob, "SPLIT": int(w[0].size > 128)}))
+            params={"IC": x.shape[3], "OCB": blocks, **geometry(site, op), "TX": tx, "OB": ob, "SPLIT": int(w[0].size > 128)}))
     return kernels
 
 
@@ -334,7 +348,7 @@ def _in_order(site: Site, op: OrderedConv2D) -> list[Kernel]:
         kernels.append(tiled(
             site, "conv_ordered", tile=(tx, ob), grid=grid, work=2 * 2 * grid[0] * tx * grid[1] * ob * lanes * n * w[0].size,
             flops=2 * site.output.type.size * w[0].size, weights=w.size, pack=partial(pack_first, w, lanes, ob),
-            params={"IC": w.shape[3], "OCB": blocks, **_geometry(site, op), "TX": tx, "OB": ob}))
+            params={"IC": w.shape[3], "OCB": blocks, **geometry(site, op), "TX": tx, "OB": ob}))
     return kernels
 
 
@@ -365,5 +379,5 @@ def conv_transposed(site: Site, op: ConvTranspose2D) -> Sequence[Kernel]:
             flops=2 * x.type.size * w.shape[0] // op.groups * w.shape[1] * w.shape[2], weights=weights,
             pack=partial(pack_dense, w, op.groups, lanes, ob, band, first),
             params={"IC": x.shape[3], "OCB": blocks, "BAND": band, "IPG": w.shape[3], "OPG": o // op.groups,
-                    **_geometry(site, op), "TX": tx, "OB": ob}))
+                    **geometry(site, op), "TX": tx, "OB": ob}))
     return sorted(kernels, key=lambda k: k.cost)

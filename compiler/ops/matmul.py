@@ -59,6 +59,7 @@ def _by_weights(site: Site) -> list[Kernel]:
     from ..kernel import Read
     from ..mapping import merge_axes, merged
     from .conv_kernels import pointwise
+    from .conv_local import product
 
     w, x, y = site.constant(1), site.input(0), site.output
     if w is None or w.ndim != 2 or w.dtype.kind != "f" or site.constant(0) is not None or x.layout.strides[-1] != 1:
@@ -69,7 +70,9 @@ def _by_weights(site: Site) -> list[Kernel]:
     if merge_axes(y.shape, [y, *others]) not in (groups, (tuple(range(rank)),)) or not x.layout.row_major(x.shape):
         return []
     read = Read("x", merged(x, groups, rank), x.storage)
-    return [replace(k, groups=groups, place=lambda at: at[2:]) for k in pointwise(site, w.T[:, None, None, :], 1, prod(y.shape[:-1]), read)]
+    weights, rows = w.T[:, None, None, :], prod(y.shape[:-1])
+    found = [*pointwise(site, weights, 1, rows, read), *product(site, weights, rows, read)]
+    return [replace(k, groups=groups, place=lambda at: at[2:]) for k in found]
 
 
 def _tiled(site: Site) -> list[Kernel]:

@@ -106,6 +106,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "conv_depthwise": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1)), groups=17), [(17, 3, 3, 1)]),
     "conv_direct": ((1, 9, 11, 17), Conv2D((1, 1), ((1, 1), (1, 1))), [(33, 3, 3, 17)]),
     "conv_first": ((1, 9, 11, 3), Conv2D((2, 2), ((1, 1), (1, 1))), [(17, 3, 3, 3)]),
+    "conv_local": ((1, 9, 11, 17), Conv2D((2, 2), ((1, 1), (1, 1))), [(33, 3, 3, 17)]),
     "conv_ordered": ((1, 9, 11, 17), OrderedConv2D((1, 1), ((1, 1), (1, 1))), [(33, 3, 3, 17), (33,)]),
     "conv_pointwise": ((1, 9, 11, 17), Conv2D(), [(33, 1, 1, 17)]),
     "conv_pointwise_split": ((1, 3, 5, 33), Conv2D(), [(33, 1, 1, 33)]),
@@ -135,7 +136,7 @@ CASES: dict[str, tuple[tuple[int, ...], Any, Sequence[tuple[int, ...]]]] = {
     "tree_leaves": ((3, 17), TreeLeaves(), [(7,), (7,), (7,), (7, 2), (5,)]),
 }
 TARGETS = ("cpu", "generic")
-GPU_ONLY = {"conv_pointwise_split"}
+GPU_ONLY = {"conv_local", "conv_pointwise_split"}
 INTEGERS: dict[type, dict[int, str]] = {
     Gather: {1: "int32"}, IntegerLstm: {0: "int32", 1: "int8", 2: "int32", 3: "int32"}, RoiAlign: {2: "int32"}, ScatterND: {1: "int32"},
     Unpool: {1: "int32"},

@@ -89,6 +89,33 @@ def test_sums_are_not_shared_where_there_are_many() -> None:
     assert any("conv_pointwise" in v for v in variants) and not any("conv_pointwise_split" in v for v in variants)
 
 
+LOCAL = [
+    ((1, 9, 11, 17), (33, 1, 1, 17), Conv2D()),
+    ((2, 10, 12, 20), (33, 3, 3, 20), Conv2D((1, 1), SAME)),
+    ((1, 15, 14, 8), (70, 3, 3, 8), Conv2D((1, 1), ((2, 2), (2, 2)), (2, 2))),
+    ((3, 17, 19, 6), (40, 3, 5, 6), Conv2D((2, 1), ((1, 0), (2, 3)))),
+    ((1, 20, 1, 64), (130, 1, 1, 64), Conv2D()),
+]
+"""x, w, op; of images of more than one tile, and of channels that are more and less than one."""
+
+
+@pytest.mark.parametrize("framed", [False, True])
+@pytest.mark.parametrize(("x", "w", "op"), LOCAL)
+def test_tiles_in_local_memory(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D, framed: bool) -> None:
+    """Each size of a work-group that fits a GPU, large ones too; of what is plain where its channels are vectors."""
+    if framed or x[-1] % GPU.lanes == 0:
+        targets = [replace(GPU, group=256, registers=128)]
+        assert check(case(x, w, op, framed=framed), targets=targets, reduction=length(w), template="conv_local") >= 2
+
+
+def test_tiles_in_local_memory_with_what_follows() -> None:
+    x, w, op = LOCAL[1]
+    steps = (Step(Elementwise("add"), (0, "r")), Step(Elementwise("relu"), (1,)))
+    (residual,) = arrays((2, 10, 12, 33), seed=1)
+    followed = case(x, w, op, epilogue=steps, extra=(("r", residual, False),))
+    assert check(followed, targets=[GPU], reduction=length(w), template="conv_local") >= 2
+
+
 def length(w: tuple[int, ...]) -> int:
     return int(np.prod(w[1:]))
 

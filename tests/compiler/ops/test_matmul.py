@@ -50,6 +50,12 @@ def test_constant_weights(a: tuple[int, ...], b: tuple[int, ...]) -> None:
 
 
 @KERNELS
+def test_tiles_in_local_memory() -> None:
+    a, b = (3, 50, 36), (36, 70)
+    assert check(case(a, b, SECOND), targets=[GPU], reduction=36, template="conv_local") >= 2
+
+
+@KERNELS
 @pytest.mark.parametrize(("a", "b", "constants"), [(*CASES[4], SECOND), (*CASES[4], FIRST), (*CASES[5], SECOND)])
 def test_constant_batches(a: tuple[int, ...], b: tuple[int, ...], constants: frozenset[int]) -> None:
     assert check(case(a, b, constants), candidates=1) == 3

@@ -15,16 +15,17 @@ static float16 near_sigmoid16(float16 x) {
 
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
-// One work-item computes PX pixels x OB blocks of V output channels; the last tile of pixels is shifted back to end at
-// the last pixel, and stores only what its neighbour does not.
+// One work-item computes PX pixels, APART from each other, x OB blocks of V output channels; APART tiles, which are interleaved, are
+// neighbours. The last of them are shifted back to end at the last pixel, and store only what those before do not.
 #define V 16  // channels of a block
 #define IC 17  // input channels
 #define OCB 3  // blocks of output channels, ceil(OC / V)
 #define PIXELS 99  // pixels of an image, height * width
-#define PX 1  // tile: pixels, at most PIXELS
+#define PX 1  // tile: pixels
+#define APART 1  // tiles that are interleaved; APART * PX is at most PIXELS
 #define OB 1  // tile: blocks of output channels
 #define RUN 18  // tiles that a work-item computes, one after another
-#define TILES ((PIXELS + PX - 1) / PX)
+#define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each block of input channels
 #if AHEAD
@@ -59,11 +60,11 @@ static float16 near_sigmoid16(float16 x) {
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void conv_pointwise_6998ca0f(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_76101390(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
-        const int first = min(tile * PX, PIXELS - PX);
+        const int begin = tile / APART * APART * PX, first = min(begin, PIXELS - APART * PX) + tile % APART;
         floatV acc[OB][PX];
         #pragma unroll
         for (int b = 0; b < OB; ++b)
@@ -88,7 +89,7 @@ __kernel void conv_pointwise_6998ca0f(__global const X_T *restrict x, __global c
                     wv[b] = LOADV_W(wi + b * V);
                 #pragma unroll
                 for (int p = 0; p < PX; ++p) {
-                    const floatV xv = LOAD_X(xi + p * X_SP + lane);
+                    const floatV xv = LOAD_X(xi + p * APART * X_SP + lane);
                     #pragma unroll
                     for (int b = 0; b < OB; ++b)
                         acc[b][p] = fma(xv, wv[b], acc[b][p]);
@@ -100,16 +101,16 @@ __kernel void conv_pointwise_6998ca0f(__global const X_T *restrict x, __global c
         for (int b = 0; b < OB; ++b)
             #pragma unroll
             for (int p = 0; p < PX; ++p)
-                if (first + p >= tile * PX && ob * OB + b < OCB) {
+                if (first + p * APART >= begin && ob * OB + b < OCB) {
                     floatV v = acc[b][p];
                     {
     const float16 t0 = vload16(0, e0 + ((ob * OB + b)) * 16);
     const float16 t1 = v + t0;
     const float16 t2 = near_sigmoid16(t1);
-    const float16 t3 = (((ob * OB + b)) * 16 + 16 <= 33 ? vload16(0, e1 + (0) * 363 + ((first + p)) * 33 + (((ob * OB + b)) * 16)) : (float16)((((ob * OB + b)) * 16 + 0 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 0))] : 0), (((ob * OB + b)) * 16 + 1 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 1))] : 0), (((ob * OB + b)) * 16 + 2 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 2))] : 0), (((ob * OB + b)) * 16 + 3 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 3))] : 0), (((ob * OB + b)) * 16 + 4 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 4))] : 0), (((ob * OB + b)) * 16 + 5 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 5))] : 0), (((ob * OB + b)) * 16 + 6 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 6))] : 0), (((ob * OB + b)) * 16 + 7 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 7))] : 0), (((ob * OB + b)) * 16 + 8 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 8))] : 0), (((ob * OB + b)) * 16 + 9 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 9))] : 0), (((ob * OB + b)) * 16 + 10 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 10))] : 0), (((ob * OB + b)) * 16 + 11 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 11))] : 0), (((ob * OB + b)) * 16 + 12 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 12))] : 0), (((ob * OB + b)) * 16 + 13 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 13))] : 0), (((ob * OB + b)) * 16 + 14 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 14))] : 0), (((ob * OB + b)) * 16 + 15 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 16 + 15))] : 0)));
+    const float16 t3 = (((ob * OB + b)) * 16 + 16 <= 33 ? vload16(0, e1 + (0) * 363 + ((first + p * APART)) * 33 + (((ob * OB + b)) * 16)) : (float16)((((ob * OB + b)) * 16 + 0 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 0))] : 0), (((ob * OB + b)) * 16 + 1 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 1))] : 0), (((ob * OB + b)) * 16 + 2 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 2))] : 0), (((ob * OB + b)) * 16 + 3 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 3))] : 0), (((ob * OB + b)) * 16 + 4 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 4))] : 0), (((ob * OB + b)) * 16 + 5 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 5))] : 0), (((ob * OB + b)) * 16 + 6 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 6))] : 0), (((ob * OB + b)) * 16 + 7 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 7))] : 0), (((ob * OB + b)) * 16 + 8 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 8))] : 0), (((ob * OB + b)) * 16 + 9 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 9))] : 0), (((ob * OB + b)) * 16 + 10 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 10))] : 0), (((ob * OB + b)) * 16 + 11 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 11))] : 0), (((ob * OB + b)) * 16 + 12 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 12))] : 0), (((ob * OB + b)) * 16 + 13 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 13))] : 0), (((ob * OB + b)) * 16 + 14 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 14))] : 0), (((ob * OB + b)) * 16 + 15 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 16 + 15))] : 0)));
     const float16 t4 = t2 + t3;
     const float16 t5 = (int16)(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15) < (int16)(33 - (((ob * OB + b)) * 16)) ? t4 : (float16)(0);
-    vstore16(t5, 0, y + (0) * 176 + ((first + p)) * 16 + ((ob * OB + b)) * 1584);
+    vstore16(t5, 0, y + (0) * 176 + ((first + p * APART)) * 16 + ((ob * OB + b)) * 1584);
 }
                 }
     }

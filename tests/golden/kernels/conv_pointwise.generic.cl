@@ -1,15 +1,16 @@
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
-// One work-item computes PX pixels x OB blocks of V output channels; the last tile of pixels is shifted back to end at
-// the last pixel, and stores only what its neighbour does not.
+// One work-item computes PX pixels, APART from each other, x OB blocks of V output channels; APART tiles, which are interleaved, are
+// neighbours. The last of them are shifted back to end at the last pixel, and store only what those before do not.
 #define V 4  // channels of a block
 #define IC 17  // input channels
 #define OCB 9  // blocks of output channels, ceil(OC / V)
 #define PIXELS 99  // pixels of an image, height * width
-#define PX 1  // tile: pixels, at most PIXELS
+#define PX 1  // tile: pixels
+#define APART 8  // tiles that are interleaved; APART * PX is at most PIXELS
 #define OB 1  // tile: blocks of output channels
 #define RUN 1  // tiles that a work-item computes, one after another
-#define TILES ((PIXELS + PX - 1) / PX)
+#define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 4  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each block of input channels
 #if AHEAD
@@ -44,11 +45,11 @@
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(64, 1, 1)))
-__kernel void conv_pointwise_a6e5a872(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_31c474ac(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
-        const int first = min(tile * PX, PIXELS - PX);
+        const int begin = tile / APART * APART * PX, first = min(begin, PIXELS - APART * PX) + tile % APART;
         floatV acc[OB][PX];
         #pragma unroll
         for (int b = 0; b < OB; ++b)
@@ -62,7 +63,7 @@ __kernel void conv_pointwise_a6e5a872(__global const X_T *restrict x, __global c
             float staged[PX][V];
             #pragma unroll
             for (int p = 0; p < PX; ++p)
-                vstore4(LOADV_X(xi + p * X_SP), 0, staged[p]);
+                vstore4(LOADV_X(xi + p * APART * X_SP), 0, staged[p]);
 #if AHEAD
             #pragma unroll
             for (int k = 0; k < AHEAD; ++k)
@@ -89,16 +90,16 @@ __kernel void conv_pointwise_a6e5a872(__global const X_T *restrict x, __global c
         for (int b = 0; b < OB; ++b)
             #pragma unroll
             for (int p = 0; p < PX; ++p)
-                if (first + p >= tile * PX && ob * OB + b < OCB) {
+                if (first + p * APART >= begin && ob * OB + b < OCB) {
                     floatV v = acc[b][p];
                     {
     const float4 t0 = vload4(0, e0 + ((ob * OB + b)) * 4);
     const float4 t1 = v + t0;
     const float4 t2 = 1.0f / (1.0f + exp(-t1));
-    const float4 t3 = (((ob * OB + b)) * 4 + 4 <= 33 ? vload4(0, e1 + (0) * 363 + ((first + p)) * 33 + (((ob * OB + b)) * 4)) : (float4)((((ob * OB + b)) * 4 + 0 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 4 + 0))] : 0), (((ob * OB + b)) * 4 + 1 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 4 + 1))] : 0), (((ob * OB + b)) * 4 + 2 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 4 + 2))] : 0), (((ob * OB + b)) * 4 + 3 < 33 ? e1[(0) * 363 + ((first + p)) * 33 + ((((ob * OB + b)) * 4 + 3))] : 0)));
+    const float4 t3 = (((ob * OB + b)) * 4 + 4 <= 33 ? vload4(0, e1 + (0) * 363 + ((first + p * APART)) * 33 + (((ob * OB + b)) * 4)) : (float4)((((ob * OB + b)) * 4 + 0 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 4 + 0))] : 0), (((ob * OB + b)) * 4 + 1 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 4 + 1))] : 0), (((ob * OB + b)) * 4 + 2 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 4 + 2))] : 0), (((ob * OB + b)) * 4 + 3 < 33 ? e1[(0) * 363 + ((first + p * APART)) * 33 + ((((ob * OB + b)) * 4 + 3))] : 0)));
     const float4 t4 = t2 + t3;
     const float4 t5 = (int4)(0, 1, 2, 3) < (int4)(33 - (((ob * OB + b)) * 4)) ? t4 : (float4)(0);
-    vstore4(t5, 0, y + (0) * 44 + ((first + p)) * 4 + ((ob * OB + b)) * 396);
+    vstore4(t5, 0, y + (0) * 44 + ((first + p * APART)) * 4 + ((ob * OB + b)) * 396);
 }
                 }
     }

@@ -34,19 +34,20 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #undef LANES
 #pragma OPENCL FP_CONTRACT ON
 
-// ---- conv_pointwise_9fdc5f10
+// ---- conv_pointwise_e5027652
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
-// One work-item computes PX pixels x OB blocks of V output channels; the last tile of pixels is shifted back to end at
-// the last pixel, and stores only what its neighbour does not.
+// One work-item computes PX pixels, APART from each other, x OB blocks of V output channels; APART tiles, which are interleaved, are
+// neighbours. The last of them are shifted back to end at the last pixel, and store only what those before do not.
 #define V 16  // channels of a block
 #define IC 17  // input channels
 #define OCB 3  // blocks of output channels, ceil(OC / V)
 #define PIXELS 99  // pixels of an image, height * width
-#define PX 5  // tile: pixels, at most PIXELS
+#define PX 5  // tile: pixels
+#define APART 1  // tiles that are interleaved; APART * PX is at most PIXELS
 #define OB 3  // tile: blocks of output channels
 #define RUN 1  // tiles that a work-item computes, one after another
-#define TILES ((PIXELS + PX - 1) / PX)
+#define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 3  // vectors of the next tile of channels' weights, fetched with each block of input channels
 #if AHEAD
@@ -80,11 +81,11 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #define Y_SX 16
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
-static inline void conv_pointwise_9fdc5f10(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
+static inline void conv_pointwise_e5027652(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
-        const int first = min(tile * PX, PIXELS - PX);
+        const int begin = tile / APART * APART * PX, first = min(begin, PIXELS - APART * PX) + tile % APART;
         floatV acc[OB][PX];
         #pragma unroll
         for (int b = 0; b < OB; ++b)
@@ -109,7 +110,7 @@ static inline void conv_pointwise_9fdc5f10(const int item0, const int item1, con
                     wv[b] = LOADV_W(wi + b * V);
                 #pragma unroll
                 for (int p = 0; p < PX; ++p) {
-                    const floatV xv = LOAD_X(xi + p * X_SP + lane);
+                    const floatV xv = LOAD_X(xi + p * APART * X_SP + lane);
                     #pragma unroll
                     for (int b = 0; b < OB; ++b)
                         acc[b][p] = fma(xv, wv[b], acc[b][p]);
@@ -121,10 +122,10 @@ static inline void conv_pointwise_9fdc5f10(const int item0, const int item1, con
         for (int b = 0; b < OB; ++b)
             #pragma unroll
             for (int p = 0; p < PX; ++p)
-                if (first + p >= tile * PX && ob * OB + b < OCB) {
+                if (first + p * APART >= begin && ob * OB + b < OCB) {
                     floatV v = acc[b][p];
                     {
-    vstore16(v, 0, y + (0) * 176 + ((first + p)) * 16 + ((ob * OB + b)) * 1584);
+    vstore16(v, 0, y + (0) * 176 + ((first + p * APART)) * 16 + ((ob * OB + b)) * 1584);
 }
                 }
     }
@@ -135,6 +136,7 @@ static inline void conv_pointwise_9fdc5f10(const int item0, const int item1, con
 #undef OCB
 #undef PIXELS
 #undef PX
+#undef APART
 #undef OB
 #undef RUN
 #undef TILES
@@ -162,19 +164,20 @@ static inline void conv_pointwise_9fdc5f10(const int item0, const int item1, con
 #undef X_SP
 #pragma OPENCL FP_CONTRACT ON
 
-// ---- conv_pointwise_bf3181a9
+// ---- conv_pointwise_b2b99a74
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
-// One work-item computes PX pixels x OB blocks of V output channels; the last tile of pixels is shifted back to end at
-// the last pixel, and stores only what its neighbour does not.
+// One work-item computes PX pixels, APART from each other, x OB blocks of V output channels; APART tiles, which are interleaved, are
+// neighbours. The last of them are shifted back to end at the last pixel, and store only what those before do not.
 #define V 16  // channels of a block
 #define IC 33  // input channels
 #define OCB 1  // blocks of output channels, ceil(OC / V)
 #define PIXELS 99  // pixels of an image, height * width
-#define PX 14  // tile: pixels, at most PIXELS
+#define PX 14  // tile: pixels
+#define APART 1  // tiles that are interleaved; APART * PX is at most PIXELS
 #define OB 1  // tile: blocks of output channels
 #define RUN 1  // tiles that a work-item computes, one after another
-#define TILES ((PIXELS + PX - 1) / PX)
+#define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 2  // vectors of the next tile of channels' weights, fetched with each block of input channels
 #if AHEAD
@@ -208,11 +211,11 @@ static inline void conv_pointwise_9fdc5f10(const int item0, const int item1, con
 #define Y_SX 16
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
-static inline void conv_pointwise_bf3181a9(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
+static inline void conv_pointwise_b2b99a74(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
-        const int first = min(tile * PX, PIXELS - PX);
+        const int begin = tile / APART * APART * PX, first = min(begin, PIXELS - APART * PX) + tile % APART;
         floatV acc[OB][PX];
         #pragma unroll
         for (int b = 0; b < OB; ++b)
@@ -237,7 +240,7 @@ static inline void conv_pointwise_bf3181a9(const int item0, const int item1, con
                     wv[b] = LOADV_W(wi + b * V);
                 #pragma unroll
                 for (int p = 0; p < PX; ++p) {
-                    const floatV xv = LOAD_X(xi + p * X_SP + lane);
+                    const floatV xv = LOAD_X(xi + p * APART * X_SP + lane);
                     #pragma unroll
                     for (int b = 0; b < OB; ++b)
                         acc[b][p] = fma(xv, wv[b], acc[b][p]);
@@ -249,10 +252,10 @@ static inline void conv_pointwise_bf3181a9(const int item0, const int item1, con
         for (int b = 0; b < OB; ++b)
             #pragma unroll
             for (int p = 0; p < PX; ++p)
-                if (first + p >= tile * PX && ob * OB + b < OCB) {
+                if (first + p * APART >= begin && ob * OB + b < OCB) {
                     floatV v = acc[b][p];
                     {
-    vstore16(v, 0, y + (0) * 176 + ((first + p)) * 16 + ((ob * OB + b)) * 1584);
+    vstore16(v, 0, y + (0) * 176 + ((first + p * APART)) * 16 + ((ob * OB + b)) * 1584);
 }
                 }
     }
@@ -263,6 +266,7 @@ static inline void conv_pointwise_bf3181a9(const int item0, const int item1, con
 #undef OCB
 #undef PIXELS
 #undef PX
+#undef APART
 #undef OB
 #undef RUN
 #undef TILES
@@ -449,7 +453,7 @@ static __attribute__((noinline)) void items1(int item, const int last, __global 
     while (item < last) {
         const int row = item / 1, end = min(last, (row + 1) * 1);
         for (; item < end; ++item)
-            conv_pointwise_9fdc5f10(row % 20, item - row * 1, row / 20, a0, a1, a2);
+            conv_pointwise_e5027652(row % 20, item - row * 1, row / 20, a0, a1, a2);
     }
 }
 
@@ -457,7 +461,7 @@ static __attribute__((noinline)) void items2(int item, const int last, __global 
     while (item < last) {
         const int row = item / 1, end = min(last, (row + 1) * 1);
         for (; item < end; ++item)
-            conv_pointwise_bf3181a9(row % 8, item - row * 1, row / 8, a0, a1, a2);
+            conv_pointwise_b2b99a74(row % 8, item - row * 1, row / 8, a0, a1, a2);
     }
 }
 
@@ -500,7 +504,7 @@ __constant int AFTER[STAGES] = {0, 1, 2, 3, 4};  // stages that have to be done 
 #undef barrier
 #undef __local
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void megakernel_f17c3913(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
+__kernel void megakernel_c47921be(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
     const int workers = get_num_groups(0), own = get_group_id(0);
     int done = first;
     for (int stage = first; stage < end; ++stage) {
