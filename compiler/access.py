@@ -48,6 +48,8 @@ def parameter(read: Read, *, shared: bool = False) -> str:
     Args:
         shared: the result may lie in its place.
     """
+    if read.image:
+        return f"__read_only image1d_buffer_t {read.name}, const int {read.name}_begin"
     const = "" if isinstance(read.source, Scratch) else "const "
     return f"__global {const}{STORAGE[read.storage.name]} *{'' if shared else 'restrict '}{read.name}"
 

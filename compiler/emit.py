@@ -141,7 +141,8 @@ class _Emission:
     def _argument(self, launch: Launch, operand: str | Packed | Scratch, places: _Places) -> Argument:
         match operand:
             case Packed():
-                return self.weights.add(operand.pack.make().astype(operand.storage, copy=False))
+                place = self.weights.add(operand.pack.make().astype(operand.storage, copy=False))
+                return replace(place, image=operand.storage.name if operand.image else "")
             case Scratch():
                 return places.scratch(launch)
             case _:

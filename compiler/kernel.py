@@ -59,11 +59,16 @@ class Scratch:
 
 @dataclass(frozen=True)
 class Read:
-    """An operand of a template: the name it has there, and the value, packed weights or memory bound to it."""
+    """An operand of a template: the name it has there, and the value, packed weights or memory bound to it.
+
+    Attributes:
+        image: of weights that are only loaded by vectors of four, whether the kernel reads them as an image.
+    """
 
     name: str
     source: View | Pack | Scratch
     storage: np.dtype[Any]
+    image: bool = False
 
 
 @dataclass(frozen=True)
@@ -174,11 +179,15 @@ class Site:
             return Read(name, Pack(lambda: layout.pack(array)), view.storage)
         return Read(name, view, view.storage)
 
-    def pack(self, name: str, make: Callable[[], np.ndarray]) -> Read:
-        """Weights for the template: of float64 in that, else in half precision where that is the storage, or in float32."""
+    def pack(self, name: str, make: Callable[[], np.ndarray], *, vectors: bool = False) -> Read:
+        """Weights for the template: of float64 in that, else in half precision where that is the storage, or in float32.
+
+        Args:
+            vectors: they are only loaded by whole vectors, which a target may have as pixels.
+        """
         narrow = np.dtype(np.float16 if self._halves(self.node.output) else np.float32)
-        dtype = self.graph.type(self.node.inputs[0]).dtype
-        return Read(name, Pack(make), dtype if dtype == np.float64 else narrow)
+        double = self.graph.type(self.node.inputs[0]).dtype == np.float64
+        return Read(name, Pack(make), np.dtype(np.float64) if double else narrow, vectors and self.target.images and not double)
 
     def moved(self, weights: int = 0) -> int:
         """Bytes of the operands, `weights` elements and the results, each counted once."""

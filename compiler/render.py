@@ -46,10 +46,11 @@ class Source:
 
 @dataclass(frozen=True)
 class Packed:
-    """Weights ready for the blob."""
+    """Weights ready for the blob; `image`: of which the kernel reads pixels."""
 
     pack: Pack
     storage: np.dtype[Any]
+    image: bool
 
 
 @lru_cache(maxsize=1)
@@ -167,6 +168,8 @@ class _Body:
         lines = [f"#define {prefix}_T {STORAGE[read.storage.name]}"]
         if isinstance(read.source, View):
             lines += strides(prefix, read.source, self.lanes)
+        if read.image:
+            return f"#define LOADV_{prefix}(i) read_imagef({name}, {name}_begin + (i) / {self.lanes})"
         lines.append(f"#define LOAD_{prefix}(i) {load_from(name, '(i)', read.storage, 1)}")
         if self.lanes > 1:
             aligned = not isinstance(read.source, View) or read.source.layout.axis is not None
@@ -360,7 +363,7 @@ def _packer(layout: Layout, data: np.ndarray) -> Callable[[], np.ndarray]:
 def _bound(read: Read) -> str | Packed | Scratch:
     match read.source:
         case Pack():
-            return Packed(read.source, read.storage)
+            return Packed(read.source, read.storage, read.image)
         case Scratch():
             return read.source
         case View():

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import pyopencl as cl
 
-from . import cache, pages, stages
+from . import cache, images, pages, stages
+from .checks import PIXEL
 from .errors import DeviceError, PlanError
 from .host_call import HostCall
 from .plan import Argument, HostStep, Kernel, Launch, Loop, Plan, Step
@@ -88,6 +89,7 @@ class Binder:
         if not self._device.double_fp_config and any(DOUBLE.search(k.source) for k in plan.kernels):
             raise DeviceError(f"{self._device.name.strip()} has no double precision (cl_khr_fp64), which the plan's float64 values need")
         self._parts: dict[Argument, cl.Buffer] = {}
+        self._images = images.Images(queue.context, queue.device, buffers["weights"][0])
         for kernel in plan.kernels:
             if kernel.stages:
                 stages.check(self._device, kernel)
@@ -123,10 +125,11 @@ class Binder:
         if step.stage is not None:
             return Stage(self._stages[step.kernel], step.stage)
         kernel = cl.Kernel(self._programs[step.kernel], self._plan.kernels[step.kernel].name)
-        if kernel.num_args != len(step.arguments):
-            raise PlanError(f"kernel {kernel.function_name} takes {kernel.num_args} arguments; its launch has {len(step.arguments)}")
+        bound = [value for argument in step.arguments for value in self._bound(argument)]
+        if kernel.num_args != len(bound):
+            raise PlanError(f"kernel {kernel.function_name} takes {kernel.num_args} arguments; its launch has {len(bound)}")
         self._check_group(kernel, step)
-        kernel.set_args(*map(self._part, step.arguments))
+        kernel.set_args(*bound)
         return kernel, step.grid, step.group
 
     def _check_group(self, kernel: cl.Kernel, launch: Launch) -> None:
@@ -137,6 +140,12 @@ class Binder:
         if math.prod(launch.group) > limit or any(n > most for n, most in zip(launch.group, sides)):
             raise DeviceError(f"{self._device.name.strip()} takes work-groups up to {limit} here; {launch.variant} needs "
                               f"{launch.group}: compile the model for this device")
+
+    def _bound(self, argument: Argument) -> tuple[cl.Buffer] | tuple[cl.Image, np.int32]:
+        """What is bound for an argument; for an image also where in it the argument begins, in pixels."""
+        if not argument.image:
+            return (self._part(argument),)
+        return self._images.of(argument.image), np.int32(argument.offset // PIXEL[argument.image])
 
     def _part(self, argument: Argument) -> cl.Buffer:
         if argument not in self._parts:

@@ -19,6 +19,8 @@ RANK = 32
 """Axes of a tensor, which all versions of numpy can have."""
 LARGEST = 2**63 - 1
 """Bytes or work-items that can be counted."""
+PIXEL = {"float32": 16, "float16": 8}
+"""Bytes of four numbers, by their type, that weights have as an image."""
 
 Kept = dict[tuple[str, int], Operand]
 """What steps leave on the host, by buffer and index."""
@@ -113,6 +115,7 @@ class _Steps:
         count = self.sizes.get(place.buffer, [])
         inside = 0 <= place.index < len(count) and 0 <= place.offset <= place.offset + place.nbytes <= count[place.index]
         _require(inside, f"{what}: bytes {place.offset} + {place.nbytes} lie outside of {place.buffer} {place.index}")
+        _require(not place.image, f"{what}: {place.buffer} {place.index} as an image")
 
     def _check_operand(self, what: str, operand: Operand) -> None:
         sound = {operand.dtype, operand.storage} <= ITEMSIZE.keys() and _sound(operand.shape, -1)
@@ -141,6 +144,11 @@ class _Steps:
             _require(inside, f"{where}, argument {k}: bytes {a.offset} + {a.nbytes} lie outside of {a.buffer} {a.index}")
             aligned = a.offset % self.plan.alignment == 0
             _require(aligned, f"{where}, argument {k}: offset {a.offset} is not aligned to {self.plan.alignment}")
+            if a.image:
+                _require(a.buffer == "weights" and a.image in PIXEL, f"{where}, argument {k}: {a.buffer} of {a.image} as an image")
+                _require(launch.stage is None, f"{where}, argument {k}: an image for a stage")
+                whole = a.offset % PIXEL[a.image] == 0 and a.nbytes % PIXEL[a.image] == 0
+                _require(whole, f"{where}, argument {k}: bytes {a.offset} + {a.nbytes} are no pixels of four {a.image}")
 
     def _check_host(self, where: str, step: HostStep, kept: Kept) -> None:
         """Checks a step on the host, and adds to `kept` what it leaves there."""

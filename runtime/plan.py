@@ -79,6 +79,8 @@ class Plan:
     @property
     def version(self) -> int:
         """The oldest version of the format that has what the plan needs."""
+        if any(a.image for step in self.steps if isinstance(step, Launch) for a in step.arguments):
+            return 5
         return 4 if any(k.stages for k in self.kernels) else 3 if self.loops else 2 if self.host_steps or self.states else 1
 
     def write(self, folder: str | Path, *, force: bool = False) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 FORMAT = "planish-plan"
-VERSION = 4
+VERSION = 5
 """The newest that is read. A plan is written as the oldest that has what it needs: kernels with stages 4, loops 3, steps on the host and
 states 2, else 1."""
 SEAL = len(' "sha256": "') + 64 + len('"\n}\n')
@@ -126,7 +126,7 @@ def _state_json(state: State) -> dict[str, Any]:
 
 def state_of(document: dict[str, Any]) -> State:
     initial = document["initial"]
-    start = None if initial is None else Argument("weights", 0, *map(int, initial))
+    start = None if initial is None else _argument(["weights", 0, *initial])
     return State(str(document["name"]), int(document["nbytes"]), start)
 
 
@@ -153,7 +153,8 @@ def _operand_json(operand: Operand) -> dict[str, Any]:
 
 
 def _place(argument: Argument) -> list[Any]:
-    return [argument.buffer, argument.index, argument.offset, argument.nbytes]
+    place = [argument.buffer, argument.index, argument.offset, argument.nbytes]
+    return [*place, argument.image] if argument.image else place
 
 
 def step_of(document: dict[str, Any]) -> Step:
@@ -186,8 +187,8 @@ def _operand(document: dict[str, Any]) -> Operand:
 
 
 def _argument(place: list[Any]) -> Argument:
-    buffer, index, offset, nbytes = place
-    return Argument(str(buffer), int(index), int(offset), int(nbytes))
+    buffer, index, offset, nbytes, *image = place
+    return Argument(str(buffer), int(index), int(offset), int(nbytes), *map(str, image))
 
 
 def _integers(values: list[Any]) -> tuple[int, ...]:

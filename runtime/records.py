@@ -86,12 +86,14 @@ class Argument:
         buffer: "arena", "weights", "input", "output" or "state".
         index: which input, output or state; 0 for the others.
         offset: bytes from its start; nbytes: the kernel touches no more.
+        image: of weights that are read as an image, the type of their numbers, by numpy's name; "" for a pointer.
     """
 
     buffer: str
     index: int
     offset: int
     nbytes: int
+    image: str = ""
 
 
 @dataclass(frozen=True)

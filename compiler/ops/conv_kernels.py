@@ -171,7 +171,7 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
     scale = (site.read("s", 2),) if scaled(site) else ()
     unroll = 1 if target.kind == "cpu" else target.lanes
     params = {"V": target.lanes, **params, "SCALED": bool(scale), "RUN": run, "UNROLL": unroll, "WG": group}
-    reads = (x or site.read("x", 0), site.pack("w", pack), *scale)
+    reads = (x or site.read("x", 0), site.pack("w", pack, vectors=True), *scale)
     return Kernel(template, params, reads, grid, group, target.lanes, flops, nbytes, cost)
 
 

@@ -143,7 +143,7 @@ class _Tiling:
                   "PAD_LEFT": op.pads[1][0], "TILES": count, "M": self.m, "PX": self.px, "OB": self.ob, "BLOCK": self.block, "RUN": run,
                   "GROUPS": groups, "SPLIT": self.split, "UNROLL": 1 if share == 1 else lanes,
                   "AHEAD": ahead(target, lanes * self.ob, ceil(min(self.block, count) / self.px)), "WG": (share, 1, 1)}
-        reads = (site.read("x", 0), Read("w", Pack(partial(pack_winograd, w, self.m, lanes, self.ob, self.split)), FLOAT),
+        reads = (site.read("x", 0), Read("w", Pack(partial(pack_winograd, w, self.m, lanes, self.ob, self.split)), FLOAT, target.images),
                  Read("scratch", Scratch(scratch), FLOAT))
         cost = self._cost(grid, run, icb, ocb, groups, nbytes, weights * 4)
         return Kernel("conv_winograd", params, reads, (grid[0] * share, *grid[1:]), (share, 1, 1), lanes,

@@ -179,7 +179,7 @@ def test_plans_of_the_future(capsys: Capture) -> None:
     document = json.loads(path.read_bytes()) | {"version": 99}
     path.write_text(json.dumps(document))
     assert refused(capsys, "plan") == (
-        "plan/plan.json has version 99; this runtime reads up to 4: update planish, or compile the model again"
+        "plan/plan.json has version 99; this runtime reads up to 5: update planish, or compile the model again"
     )
 
 

@@ -89,6 +89,15 @@ def test_sums_are_not_shared_where_there_are_many() -> None:
     assert any("conv_pointwise" in v for v in variants) and not any("conv_pointwise_split" in v for v in variants)
 
 
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize(("x", "w", "op"), [DENSE[0], DENSE[8], DENSE[9], DEPTHWISE[1], GROUPED[0]])
+def test_weights_as_images(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D, precision: str) -> None:
+    values, weights = arrays(x, w)
+    halves = [a.astype(np.float16).astype(np.float32) for a in (values, weights / np.sqrt(length(w)).astype(np.float32))]
+    targets = [replace(GPU, images=True)]
+    assert check(Case(op, halves, frozenset({1})), targets=targets, precision=precision, reduction=length(w), candidates=8) == 8
+
+
 LOCAL = [
     ((1, 9, 11, 17), (33, 1, 1, 17), Conv2D()),
     ((2, 10, 12, 20), (33, 3, 3, 20), Conv2D((1, 1), SAME)),

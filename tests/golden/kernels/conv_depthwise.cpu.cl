@@ -61,7 +61,7 @@ static float16 near_sigmoid16(float16 x) {
 #define Y_SX 16
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void conv_depthwise_82602537(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_depthwise_a2f95823(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int cb = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {

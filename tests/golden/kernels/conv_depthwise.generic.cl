@@ -46,7 +46,7 @@
 #define Y_SX 4
 
 __attribute__((reqd_work_group_size(16, 1, 1)))
-__kernel void conv_depthwise_4f46399f(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_depthwise_24bcdb24(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int cb = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {

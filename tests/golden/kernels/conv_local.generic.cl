@@ -45,7 +45,7 @@
 #define Y_SX 4
 
 __attribute__((reqd_work_group_size(8, 8, 1)))
-__kernel void conv_local_3fe429d6(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_local_bbeae61b(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     __local floatV xs[DEPTH * PIXELS], ws[DEPTH * V * BLOCKS];
     const int px = get_local_id(0), ob = get_local_id(1), item = ob * GX + px;
     const int first = get_group_id(0) * PIXELS, blocks = get_group_id(1), n = get_global_id(2);

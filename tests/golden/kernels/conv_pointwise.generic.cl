@@ -45,7 +45,7 @@
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(64, 1, 1)))
-__kernel void conv_pointwise_31c474ac(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_4fc51d21(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {

@@ -31,7 +31,7 @@
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(8, 1, 1)))
-__kernel void conv_pointwise_split_b180068c(__global const X_T *restrict x, __global const W_T *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_split_34fa0518(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     __local floatV sums[SPLIT][OB * PX];
     const int part = get_local_id(0), tile = get_group_id(0), ob = get_global_id(1), n = get_global_id(2);
     const int first = min(tile * PX, PIXELS - PX);

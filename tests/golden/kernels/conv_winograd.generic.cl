@@ -80,7 +80,7 @@ static void transform_output(const floatV *m, const int s, floatV *y, const int 
 }
 
 __attribute__((reqd_work_group_size(64, 1, 1)))
-__kernel void conv_winograd_1f12a6b6(__global const X_T *restrict x, __global const W_T *restrict w, __global float *restrict scratch, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_winograd_b7af5780(__global const X_T *restrict x, __global const float *restrict w, __global float *restrict scratch, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int part = get_group_id(1), own = get_local_id(0);
     __global float *inputs = scratch + (get_group_id(0) * SPLIT + part) * N * N * (IN_PLANE + OUT_PLANE);
     __global float *products = inputs + N * N * IN_PLANE;

@@ -34,7 +34,7 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #undef LANES
 #pragma OPENCL FP_CONTRACT ON
 
-// ---- conv_pointwise_e5027652
+// ---- conv_pointwise_79e83fdb
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
 // One work-item computes PX pixels, APART from each other, x OB blocks of V output channels; APART tiles, which are interleaved, are
@@ -81,7 +81,7 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #define Y_SX 16
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
-static inline void conv_pointwise_e5027652(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
+static inline void conv_pointwise_79e83fdb(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const float *restrict w, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -164,7 +164,7 @@ static inline void conv_pointwise_e5027652(const int item0, const int item1, con
 #undef X_SP
 #pragma OPENCL FP_CONTRACT ON
 
-// ---- conv_pointwise_b2b99a74
+// ---- conv_pointwise_1f431733
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
 // One work-item computes PX pixels, APART from each other, x OB blocks of V output channels; APART tiles, which are interleaved, are
@@ -211,7 +211,7 @@ static inline void conv_pointwise_e5027652(const int item0, const int item1, con
 #define Y_SX 16
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
-static inline void conv_pointwise_b2b99a74(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const W_T *restrict w, __global Y_T *restrict y) {
+static inline void conv_pointwise_1f431733(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const float *restrict w, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -453,7 +453,7 @@ static __attribute__((noinline)) void items1(int item, const int last, __global 
     while (item < last) {
         const int row = item / 1, end = min(last, (row + 1) * 1);
         for (; item < end; ++item)
-            conv_pointwise_e5027652(row % 20, item - row * 1, row / 20, a0, a1, a2);
+            conv_pointwise_79e83fdb(row % 20, item - row * 1, row / 20, a0, a1, a2);
     }
 }
 
@@ -461,7 +461,7 @@ static __attribute__((noinline)) void items2(int item, const int last, __global 
     while (item < last) {
         const int row = item / 1, end = min(last, (row + 1) * 1);
         for (; item < end; ++item)
-            conv_pointwise_b2b99a74(row % 8, item - row * 1, row / 8, a0, a1, a2);
+            conv_pointwise_1f431733(row % 8, item - row * 1, row / 8, a0, a1, a2);
     }
 }
 
@@ -504,7 +504,7 @@ __constant int AFTER[STAGES] = {0, 1, 2, 3, 4};  // stages that have to be done 
 #undef barrier
 #undef __local
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void megakernel_c47921be(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
+__kernel void megakernel_31723e7d(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
     const int workers = get_num_groups(0), own = get_group_id(0);
     int done = first;
     for (int stage = first; stage < end; ++stage) {
