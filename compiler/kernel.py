@@ -111,6 +111,8 @@ class Kernel:
     def variant(self) -> str:
         """A short name that tells this candidate from the others of its launch: template and tile."""
         tile = [f"{k.lower()}{v}" for k, v in self.params.items() if k in TILE and isinstance(v, int)]
+        if self.params.get("SUBGROUP"):
+            tile.append(f"subgroup{self.params['SUBGROUP']}")
         return " ".join([self.template, *tile])
 
 

@@ -90,6 +90,8 @@ def _head(target: Target, kernel: Kernel) -> str:
         return "__kernel void KERNEL_NAME"
     group = (*kernel.group, 1, 1)[:3]
     hint = f" __attribute__((vec_type_hint(float{kernel.lanes})))" if target.kind == "cpu" and kernel.lanes > 1 else ""
+    if size := kernel.params.get("SUBGROUP"):
+        hint += f" __attribute__((intel_reqd_sub_group_size({size})))"
     return f"__attribute__((reqd_work_group_size({', '.join(map(str, group))}))){hint}\n__kernel void KERNEL_NAME"
 
 

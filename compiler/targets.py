@@ -22,6 +22,8 @@ class Target:
         group: work-items of a work-group whose tiles lie in local memory, at most; 1 where there are none.
         near: how long products of operands in local memory take, over those of operands that a cache has. A guess.
         images: whether weights are read as images, which have a cache of their own.
+        subgroup: work-items of a sub-group, of the size that kernels ask for, whose work-items broadcast to each other at next to no cost
+            (cl_intel_required_subgroup_size); 0 where there are none.
         items: work-items that a compute unit has to hold to hide what each of them waits for; 1 on a CPU.
         registers: vector registers of V floats that a work-item can hold without spilling.
         gflops: float32 arithmetic limit of the device; bandwidth: of its memory, GB/s. Guesses that only rank candidates.
@@ -45,6 +47,7 @@ class Target:
     group: int = 1
     near: float = 1
     images: bool = False
+    subgroup: int = 0
     items: int = 1
     megakernel: bool = False
     cache: int = 0
@@ -58,7 +61,8 @@ TARGETS = {
         Target("generic", "gpu", lanes=4, units=8, registers=64, gflops=500, bandwidth=30, launch=5, group=64, near=0.9, items=64),
         Target("nvidia", "gpu", lanes=4, units=64, registers=128, gflops=10000, bandwidth=500, launch=4, group=256, near=0.7, items=256),
         Target("amd", "gpu", lanes=4, units=32, registers=128, gflops=8000, bandwidth=400, launch=5, group=256, near=0.7, items=256),
-        Target("intel", "gpu", lanes=4, units=24, registers=64, gflops=1000, bandwidth=50, launch=5, group=64, near=0.9, items=64),
+        Target("intel", "gpu", lanes=4, units=24, registers=64, gflops=1000, bandwidth=50, launch=5, group=64, near=1.0, items=64,
+               subgroup=16),
         Target("adreno", "gpu", lanes=4, units=4, registers=64, gflops=1000, bandwidth=40, launch=20, group=64, near=1.1, items=128,
                images=True),
         Target("mali", "gpu", lanes=4, units=10, registers=64, gflops=800, bandwidth=40, launch=20, group=64, near=1.5, items=64),
@@ -121,8 +125,10 @@ def of_present(device: cl.Device) -> Target:
     """The target that fits a device of this machine."""
     import pyopencl as cl
 
+    from planish.runtime.needs import subgroups
+
     found = of_device(vendor=f"{device.vendor} {device.platform.name}", is_cpu=bool(device.type & cl.device_type.CPU),
                       units=device.max_compute_units, width=device.native_vector_width_float or device.preferred_vector_width_float,
                       alignment=device.mem_base_addr_align // 8, version=int(device.version.split()[1][0]),
                       group=device.max_work_group_size)
-    return replace(found, images=found.images and bool(device.image_support))
+    return replace(found, images=found.images and bool(device.image_support), subgroup=found.subgroup if subgroups(device) else 0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import pyopencl as cl
 
-from . import cache, images, pages, stages
+from . import cache, images, needs, pages, stages
 from .checks import PIXEL
 from .errors import DeviceError, PlanError
 from .host_call import HostCall
@@ -19,9 +18,6 @@ from .plan import Argument, HostStep, Kernel, Launch, Loop, Plan, Step
 from .ports import Port, port
 from .stages import Stage, Stages
 from .steps import LoopCall, Ready
-
-DOUBLE = re.compile(r"\bdouble[0-9]*\b")
-"""Of double precision, in the text of a kernel."""
 
 
 @dataclass(frozen=True)
@@ -86,13 +82,9 @@ class Binder:
             DeviceError: the device cannot run the plan.
         """
         self._queue, self._device, self._plan, self._buffers = queue, queue.device, plan, buffers
-        if not self._device.double_fp_config and any(DOUBLE.search(k.source) for k in plan.kernels):
-            raise DeviceError(f"{self._device.name.strip()} has no double precision (cl_khr_fp64), which the plan's float64 values need")
+        needs.check(queue.device, plan.kernels)
         self._parts: dict[Argument, cl.Buffer] = {}
         self._images = images.Images(queue.context, queue.device, buffers["weights"][0])
-        for kernel in plan.kernels:
-            if kernel.stages:
-                stages.check(self._device, kernel)
         with ThreadPoolExecutor() as pool:
             self._programs = list(pool.map(self._build, plan.kernels))
         self._stages = {k: Stages(queue, self._programs[k], kernel, buffers) for k, kernel in enumerate(plan.kernels) if kernel.stages}

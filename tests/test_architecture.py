@@ -21,7 +21,7 @@ ORDER = (
 )  # fmt: skip
 """Units of the compiler, a file or a folder each: every one imports itself and those before it."""
 
-SHARED = {"plan", "errors", "devices", "host"}
+SHARED = {"plan", "errors", "devices", "needs", "host"}
 """Modules of the runtime that all of the compiler may use."""
 
 RUNS_PLANS = {"measure", "tune", "driver", "onnx_backend", "pictures", "progress", "inspect", "verify", "cli"}

@@ -43,6 +43,9 @@ MOST_SPLIT = 8
 SHARED = 1.0
 """Microseconds for which the work-items of a group wait for each other's sums. A guess."""
 
+BROADCAST = 0.95
+"""The time of a kernel whose sub-groups broadcast weights, over that of one whose work-items load them. A guess."""
+
 WORK_ITEMS = 8
 """Work-items of a launch for each compute unit of a CPU: more cost more to hand out, fewer leave units idle at the end."""
 
@@ -218,7 +221,9 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
             params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "APART": apart, "OB": ob, "COLUMN": column,
-                    "STAGED": _staged(site.target, x), "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
+                    "STAGED": _staged(site.target, x), "SUBGROUP": 0, "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
+        if c % lanes == 0:
+            kernels += _broadcast(site, kernels[-1], ob)
         if site.target.kind == "gpu" and px * ob <= MOST_SPLIT and prod(grid) < site.target.units * site.target.items:
             kernels += [_split(site, kernels[-1], (px, ob), split) for split in SPLITS if split <= ceil(c / lanes)]
     return kernels
@@ -234,6 +239,14 @@ def _apart(target: Target, pixels: int, px: int) -> int:
 def _staged(target: Target, x: Read) -> bool:
     """Whether a tile's operand is loaded by vectors first: a GPU loads these in the time of one element, and a half is converted."""
     return isinstance(x.source, View) and x.source.vectors(target.lanes) and (target.kind == "gpu" or x.storage == np.float16)
+
+
+def _broadcast(site: Site, kernel: Kernel, ob: int) -> list[Kernel]:
+    """The candidate in which the work-items of a sub-group load different weights, and broadcast them, where the target has such."""
+    p, size = kernel.params, site.target.subgroup
+    if not size or p["V"] != 4 or p["V"] * ob > size or p["WG"][0] % size or site.output.type.dtype == np.float64:
+        return []
+    return [replace(kernel, params={**p, "SUBGROUP": size}, cost=kernel.cost * BROADCAST)]
 
 
 def _split(site: Site, whole: Kernel, tile: tuple[int, int], split: int) -> Kernel:
@@ -269,7 +282,8 @@ def _direct(site: Site, op: Conv2D) -> list[Kernel]:
             flops=2 * y.type.size * w[0].size, weights=weights,
             pack=partial(pack_dense, w, op.groups, lanes, ob, band, first),
             params={"IC": x.shape[3], "OCB": blocks, **geometry(site, op), "BAND": band, "OPG": o // op.groups, "IPG": w.shape[3],
-                    "TY": ty, "TX": tx, "OB": ob, "AHEAD": ahead(site.target, lanes * ob * w.shape[2], grid[0])}))
+                    "TY": ty, "TX": tx, "OB": ob, "SUBGROUP": 0, "AHEAD": ahead(site.target, lanes * ob * w.shape[2], grid[0])}))
+        kernels += _broadcast(site, kernels[-1], ob)
     return kernels
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pyopencl as cl
 import pytest
 
 from planish.compiler.errors import GraphError
@@ -13,6 +14,7 @@ from planish.compiler.ir import Step, TensorType
 from planish.compiler.ops.conv import Conv2D, OrderedConv2D
 from planish.compiler.ops.elementwise import Elementwise
 from planish.compiler.ops.padding import Pads
+from planish.runtime.needs import subgroups
 from tests.harness import CPU, GPU, Case, check, graph_of, schedules
 
 pytestmark = pytest.mark.device
@@ -96,6 +98,22 @@ def test_weights_as_images(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D, p
     halves = [a.astype(np.float16).astype(np.float32) for a in (values, weights / np.sqrt(length(w)).astype(np.float32))]
     targets = [replace(GPU, images=True)]
     assert check(Case(op, halves, frozenset({1})), targets=targets, precision=precision, reduction=length(w), candidates=8) == 8
+
+
+@pytest.mark.parametrize("precision", ["f32", "f16"])
+@pytest.mark.parametrize(("x", "w", "op"), [DENSE[3], DENSE[4], DENSE[9], DENSE[10], GROUPED[0]])
+def test_weights_are_broadcast(x: tuple[int, ...], w: tuple[int, ...], op: Conv2D, precision: str, device: cl.Device) -> None:
+    """Within sub-groups, some of whose work-items have no tile."""
+    if not subgroups(device):
+        pytest.skip("the device has no sub-groups of a given size")
+    values, weights = arrays(x, w)
+    halves = [a.astype(np.float16).astype(np.float32) for a in (values, weights / np.sqrt(length(w)).astype(np.float32))]
+    tested = Case(op, halves, frozenset({1}))
+    target = replace(GPU, subgroup=16)
+    graph, _ = graph_of(tested)
+    assert sum(" subgroup16" in variant for variant, _ in schedules(graph, target)) >= 2
+    template = "conv_pointwise" if length(w) == x[3] else "conv_direct"
+    assert check(tested, targets=[target], precision=precision, reduction=length(w), template=template) >= 4
 
 
 LOCAL = [
