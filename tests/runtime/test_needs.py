@@ -24,7 +24,7 @@ def device(**has: Any) -> Any:
     ("kernel", "message"),
     [
         (DOUBLE, r"^Other has no double precision \(cl_khr_fp64\), which the plan's float64 values need$"),
-        (SHARED, rf"^Other has no sub-groups of 16 work-items \({SUBGROUPS}\), which the plan's kernels need: compile the model for this device$"),
+        (SHARED, rf"^Other has no sub-groups of 16 work-items \({SUBGROUPS}\), which the plan's kernels need: compile the model for "),
     ],
 )
 def test_what_is_missing(kernel: Kernel, message: str) -> None:
