@@ -113,6 +113,9 @@ def test_mistakes(found: dict[str, Any]) -> None:
     odd = comparison.of_network(1.0, {label: made_up(1, output) for label, output in outputs.items()}, {})
     assert comparison.remarks(odd).keys() == {"planish", "mnn", "planish_onnx"}
     assert comparison.mistakes(odd) == ["planish differs by 2.5e-02", "planish_onnx differs by inf"]
+    outputs = {"litert": (1, 2, 4), "mnn": (1, 2, 4), "planish_f16": (1, 2, 4.1)}
+    half = comparison.of_network(1.0, {label: made_up(1, output) for label, output in outputs.items()}, {})
+    assert comparison.mistakes(half) == []
 
 
 def test_tables_tell_all(found: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ __all__ = ["ENGINES", "OPENCL", "OURS", "Array", "Engine", "EngineError", "Facts
 ENGINES = {
     "planish": Engine("planish", opencl.planish, opencl.planish_convert),
     "planish_onnx": Engine("planish", opencl.planish_onnx, opencl.planish_onnx_convert),
+    "planish_f16": Engine("planish", opencl.planish, opencl.planish_f16_convert),
     "litert": Engine("ai-edge-litert", cpu.litert),
     "onnxruntime": Engine("onnxruntime", cpu.onnxruntime),
     "openvino": Engine("openvino", cpu.openvino),
@@ -19,6 +20,6 @@ ENGINES = {
     "mnn_opencl": Engine("mnn", opencl.mnn_opencl, cpu.mnn_convert),
 }
 
-OURS = ("planish", "planish_onnx")
+OURS = ("planish", "planish_onnx", "planish_f16")
 OPENCL = ("tinygrad", "mnn_opencl")
 """The other engines of OpenCL: told apart, for their kernels are compared on the same driver."""

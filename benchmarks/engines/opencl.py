@@ -36,9 +36,14 @@ def planish_onnx_convert(job: Job) -> Facts:
     return _compile(job, job.onnx)
 
 
-def _compile(job: Job, model: Path) -> Facts:
+def planish_f16_convert(job: Job) -> Facts:
+    """The .tflite, with intermediates and weights in half precision."""
+    return _compile(job, job.tflite, "--precision", "f16")
+
+
+def _compile(job: Job, model: Path, *options: str) -> Facts:
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
-    command = [shutil.which("planish", path=path) or "planish", "compile", str(model), "-o", str(job.converted("-plan"))]
+    command = [shutil.which("planish", path=path) or "planish", "compile", str(model), "-o", str(job.converted("-plan")), *options]
     done = subprocess.run(command + (["--device", job.device] if job.device else []), capture_output=True, text=True)
     if done.returncode:
         raise EngineError(done.stderr.strip())
