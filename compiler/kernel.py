@@ -15,8 +15,10 @@ from .targets import Target
 Index = tuple[str, ...]
 Gather = Callable[[Index], tuple[Index, str | None]]
 """From the C expressions of a result's coordinates to those of the operand's, and a condition under which they are inside."""
-TILE = ("M", "GX", "GY", "PX", "TX", "TY", "OB", "BLOCK", "SPLIT", "RUN", "ROWS", "COLUMNS", "LANES", "WG")
+TILE = ("M", "GX", "GY", "PX", "TX", "TY", "OB", "BLOCK", "SPLIT", "RUN", "ROWS", "COLUMNS", "LANES", "WG", "STAGED", "SUBGROUP")
 """Parameters in which the candidates of a launch differ."""
+UNUSUAL = ("STAGED", "SUBGROUP")
+"""Those of which only is told that they are not 0."""
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,7 @@ class Kernel:
 
     def variant(self) -> str:
         """A short name that tells this candidate from the others of its launch: template and tile."""
-        tile = [f"{k.lower()}{v}" for k, v in self.params.items() if k in TILE and isinstance(v, int)]
-        if self.params.get("SUBGROUP"):
-            tile.append(f"subgroup{self.params['SUBGROUP']}")
+        tile = [f"{k.lower()}{v}" for k, v in self.params.items() if k in TILE and isinstance(v, int) and (v or k not in UNUSUAL)]
         return " ".join([self.template, *tile])
 
 

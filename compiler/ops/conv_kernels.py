@@ -43,6 +43,12 @@ MOST_SPLIT = 8
 SHARED = 1.0
 """Microseconds for which the work-items of a group wait for each other's sums. A guess."""
 
+NEAREST = 30_000
+"""Bytes of a tile's operand that stay in the nearest cache of a CPU while the tile is computed."""
+
+STAGED = 0.95
+"""The time of a tile whose operand does not, where it is loaded by vectors first: loads then wait for each other less."""
+
 BROADCAST = 0.95
 """The time of a kernel whose sub-groups broadcast weights, over that of one whose work-items load them. A guess."""
 
@@ -206,13 +212,16 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
     """Candidates of y[n,p,o] = sum over c of x[n,p,c] * w[o,0,0,c].
 
     Args:
-        x: the node's first operand where it is not given.
+        x: the node's first operand where it is not given; a tile of it is loaded by vectors first on a GPU, which loads these in the time
+            of an element, and where its elements are halves, which are converted.
         column: images are one pixel wide, so that pixels are rows.
     """
     lanes = site.target.lanes
     o, c = w.shape[0], w.shape[3]
     blocks = ceil(o / lanes)
     x = x or site.read("x", 0)
+    vectors = isinstance(x.source, View) and x.source.vectors(lanes)
+    staged = vectors and (site.target.kind == "gpu" or x.storage == np.float16)
     kernels = []
     for px, ob in tiles(site.target, pixels, blocks):
         apart = _apart(site.target, pixels, px)
@@ -221,7 +230,9 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
             params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "APART": apart, "OB": ob, "COLUMN": column,
-                    "STAGED": _staged(site.target, x), "SUBGROUP": 0, "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
+                    "STAGED": int(staged), "SUBGROUP": 0, "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
+        if vectors and not staged and px * c * x.storage.itemsize > NEAREST:
+            kernels.append(replace(kernels[-1], params={**kernels[-1].params, "STAGED": 1}, cost=kernels[-1].cost * STAGED))
         if c % lanes == 0:
             kernels += _broadcast(site, kernels[-1], ob)
         if site.target.kind == "gpu" and px * ob <= MOST_SPLIT and prod(grid) < site.target.units * site.target.items:
@@ -234,11 +245,6 @@ def _apart(target: Target, pixels: int, px: int) -> int:
     neighbours in memory at a time."""
     fits = (n for n in INTERLEAVED if n * px <= pixels and ceil(pixels / (n * px)) * n * px <= BEYOND * pixels)
     return next(fits, 1) if target.kind == "gpu" else 1
-
-
-def _staged(target: Target, x: Read) -> bool:
-    """Whether a tile's operand is loaded by vectors first: a GPU loads these in the time of one element, and a half is converted."""
-    return isinstance(x.source, View) and x.source.vectors(target.lanes) and (target.kind == "gpu" or x.storage == np.float16)
 
 
 def _broadcast(site: Site, kernel: Kernel, ob: int) -> list[Kernel]:

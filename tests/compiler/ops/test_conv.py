@@ -116,6 +116,15 @@ def test_weights_are_broadcast(x: tuple[int, ...], w: tuple[int, ...], op: Conv2
     assert check(tested, targets=[target], precision=precision, reduction=length(w), template=template) >= 4
 
 
+def test_operands_larger_than_the_nearest_cache() -> None:
+    """On a CPU they may be loaded by vectors first; the last tile is shifted back."""
+    long = case((1, 5, 6, 610), (40, 1, 1, 610), Conv2D())
+    graph, _ = graph_of(long)
+    variants = [variant for variant, _ in schedules(graph, CPU)]
+    assert any(" staged1" in v for v in variants) and any("conv_pointwise" in v and " staged1" not in v for v in variants)
+    assert check(long, targets=[CPU], reduction=610, template="conv_pointwise", candidates=12) == 12
+
+
 LOCAL = [
     ((1, 9, 11, 17), (33, 1, 1, 17), Conv2D()),
     ((2, 10, 12, 20), (33, 3, 3, 20), Conv2D((1, 1), SAME)),

@@ -13,6 +13,7 @@
 #define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 4  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each block of input channels
+#define STAGED 1  // a tile's pixels are loaded by vectors, before their channels are taken one by one
 #if AHEAD
 // PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
 #ifdef __has_builtin
@@ -45,7 +46,7 @@
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(64, 1, 1)))
-__kernel void conv_pointwise_4fc51d21(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_efceb0a0(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {

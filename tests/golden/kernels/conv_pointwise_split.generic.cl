@@ -10,6 +10,7 @@
 #define PX 1  // tile: pixels, at most PIXELS
 #define OB 1  // tile: blocks of output channels
 #define SPLIT 8  // work-items of a group, each of which sums every SPLIT-th block of input channels
+#define STAGED 1  // a tile's pixels are loaded by vectors, before their channels are taken one by one
 #define floatV float4
 #define X_T float
 #define X_OFFSET 0
@@ -31,7 +32,7 @@
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(8, 1, 1)))
-__kernel void conv_pointwise_split_34fa0518(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_split_f57247e6(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     __local floatV sums[SPLIT][OB * PX];
     const int part = get_local_id(0), tile = get_group_id(0), ob = get_global_id(1), n = get_global_id(2);
     const int first = min(tile * PX, PIXELS - PX);
