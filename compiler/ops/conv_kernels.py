@@ -222,21 +222,22 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
     x = x or site.read("x", 0)
     vectors = isinstance(x.source, View) and x.source.vectors(lanes)
     staged = vectors and (site.target.kind == "gpu" or x.storage == np.float16)
-    kernels = []
+    kernels: list[Kernel] = []
     for px, ob in tiles(site.target, pixels, blocks):
         apart = _apart(site.target, pixels, px)
         grid = (ceil(pixels / (apart * px)) * apart, ceil(blocks / ob), batch)
-        kernels.append(tiled(
+        plain = tiled(
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
             params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "APART": apart, "OB": ob, "COLUMN": column,
-                    "STAGED": int(staged), "SUBGROUP": 0, "AHEAD": ahead(site.target, lanes * ob, grid[0])}))
+                    "STAGED": int(staged), "SUBGROUP": 0, "AHEAD": ahead(site.target, lanes * ob, grid[0])})
+        kernels.append(plain)
         if vectors and not staged and px * c * x.storage.itemsize > NEAREST:
-            kernels.append(replace(kernels[-1], params={**kernels[-1].params, "STAGED": 1}, cost=kernels[-1].cost * STAGED))
+            kernels.append(replace(plain, params={**plain.params, "STAGED": 1}, cost=plain.cost * STAGED))
         if c % lanes == 0:
-            kernels += _broadcast(site, kernels[-1], ob)
+            kernels += _broadcast(site, plain, ob)
         if site.target.kind == "gpu" and px * ob <= MOST_SPLIT and prod(grid) < site.target.units * site.target.items:
-            kernels += [_split(site, kernels[-1], (px, ob), split) for split in SPLITS if split <= ceil(c / lanes)]
+            kernels += [_split(site, plain, (px, ob), split) for split in SPLITS if split <= ceil(c / lanes)]
     return kernels
 
 
