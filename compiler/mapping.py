@@ -85,7 +85,8 @@ def is_elementwise(node: Node) -> bool:
     return hasattr(node.op, "expression")
 
 
-ONCE = frozenset({"conv_depthwise", "conv_direct", "conv_first", "conv_pointwise", "conv_pointwise_split", "conv_winograd", "map"})
+ONCE = frozenset({"conv_depthwise", "conv_direct", "conv_first", "conv_local", "conv_pointwise", "conv_pointwise_split", "conv_winograd",
+                  "map"})
 """Templates that store each element once, by the work-item that reads the operands of its epilogue."""
 
 

@@ -39,7 +39,8 @@ def survey(schedule: Schedule, target: Target, device: cl.Device, launches: Mapp
     Raises:
         DeviceError: the device cannot run the model.
     """
-    nbytes = min(PORTION_BYTES, device.max_mem_alloc_size - sum(s.kernel.nbytes for s in schedule.walk() if isinstance(s, Launch)))
+    most = min(device.max_mem_alloc_size, 8 * device.image_max_buffer_size) if target.images else device.max_mem_alloc_size
+    nbytes = min(PORTION_BYTES, most - sum(s.kernel.nbytes for s in schedule.walk() if isinstance(s, Launch)))
     todo = sorted(launches, key=lambda key: -launches[key].cost)
     tries = {key: range(len(each.names[:limit])) for key, each in launches.items()}
     time = _Time(seconds, sum(map(len, tries.values())))

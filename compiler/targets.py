@@ -69,6 +69,8 @@ TARGETS = {
         Target("apple", "gpu", lanes=4, units=16, registers=128, gflops=4000, bandwidth=200, launch=5, group=256, near=0.8, items=128),
     )
 }
+PIXELS = 1 << 24
+"""Of four numbers, that an image has to be able to have where weights are to be one: 256 MB of float32."""
 NAMES = ("auto", "gpu", *TARGETS)
 """What `--target` accepts; `gpu` is `generic`."""
 
@@ -131,4 +133,5 @@ def of_present(device: cl.Device) -> Target:
                       units=device.max_compute_units, width=device.native_vector_width_float or device.preferred_vector_width_float,
                       alignment=device.mem_base_addr_align // 8, version=int(device.version.split()[1][0]),
                       group=device.max_work_group_size)
-    return replace(found, images=found.images and bool(device.image_support), subgroup=found.subgroup if subgroups(device) else 0)
+    images = found.images and device.image_support and device.image_max_buffer_size >= PIXELS
+    return replace(found, images=bool(images), subgroup=found.subgroup if subgroups(device) else 0)

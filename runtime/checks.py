@@ -55,7 +55,7 @@ def check(plan: Plan) -> None:
     _require(0 <= plan.arena <= LARGEST and plan.alignment >= 1, f"arena {plan.arena}, alignment {plan.alignment}")
     for state in plan.states:
         a = state.initial
-        known = a is None or (a.buffer == "weights" and a.offset >= 0 and a.offset + a.nbytes <= len(plan.weights))
+        known = a is None or (a.buffer == "weights" and not a.image and a.offset >= 0 and a.offset + a.nbytes <= len(plan.weights))
         fits = 0 <= state.nbytes <= LARGEST and (a is None or a.nbytes == state.nbytes)
         _require(known and fits, f"state '{state.name}' has no such contents")
     kept: Kept = {}

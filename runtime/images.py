@@ -22,7 +22,7 @@ class Images:
         """The image whose pixels are four such numbers, the same each time.
 
         Raises:
-            DeviceError: the device has no images, or none so large.
+            DeviceError: the device has none so large.
         """
         if numbers not in self._made:
             self._made[numbers] = self._image(numbers)
@@ -30,10 +30,10 @@ class Images:
 
     def _image(self, numbers: str) -> cl.Image:
         name, count = self._device.name.strip(), self._buffer.size // PIXEL[numbers]
-        most = self._device.image_max_buffer_size if self._device.image_support else 0
+        most = self._device.image_max_buffer_size
         if count > most:
             raise DeviceError(f"{name} has images of up to {most} pixels; the plan's weights have {count}: "
-                              f"compile the model for this device")
+                              f"compile the model with another --target, as generic")
         descriptor = cl.ImageDescriptor()
         descriptor.image_type, descriptor.shape, descriptor.buffer = cl.mem_object_type.IMAGE1D_BUFFER, (count, 0, 0), self._buffer
         descriptor.array_size = descriptor.num_mip_levels = descriptor.num_samples = 0

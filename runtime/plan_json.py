@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 FORMAT = "planish-plan"
 VERSION = 5
-"""The newest that is read. A plan is written as the oldest that has what it needs: kernels with stages 4, loops 3, steps on the host and
-states 2, else 1."""
+"""The newest that is read. A plan is written as the oldest that has what it needs: images 5, kernels with stages 4, loops 3, steps on the
+host and states 2, else 1."""
 SEAL = len(' "sha256": "') + 64 + len('"\n}\n')
 """Bytes at the end of plan.json that hold the hash of those before them."""
 

@@ -60,6 +60,7 @@ def _local(site: Site, w: np.ndarray, shape: dict[str, int], batch: int, x: Read
             site, "conv_local", tile=(px, ob), grid=grid, work=target.near * 2 * prod(grid) * px * ob * steps * lanes**2,
             flops=2 * batch * pixels * w[0].size * w.shape[0], weights=w.size,
             pack=partial(pack_dense, w, 1, lanes, gy * ob, steps // taps, [0] * columns), x=x, group=(gx, gy, 1),
-            params={"OCB": blocks, **shape, "STEPS": steps, "DEPTH": min(DEPTH, steps), "GX": gx, "GY": gy, "PX": px, "OB": ob})
+            params={"IC": channels, "OCB": blocks, **shape, "STEPS": steps, "DEPTH": min(DEPTH, steps),
+                    "GX": gx, "GY": gy, "PX": px, "OB": ob})
         kernels.append(replace(kernel, params={name: value for name, value in kernel.params.items() if name not in ("RUN", "UNROLL")}))
     return kernels

@@ -16,14 +16,19 @@ DOUBLE = Kernel("wide", "__kernel void wide(__global double4 *y) {}")
 SHARED = Kernel("shared", "__attribute__((intel_reqd_sub_group_size(16))) __kernel void shared(__global float *y) {}")
 
 
+PICTURED = Kernel("pictured", "__kernel void pictured(__read_only image1d_buffer_t w, __global float *y) {}")
+
+
 def device(**has: Any) -> Any:
-    return SimpleNamespace(**{"name": "Other ", "double_fp_config": 0, "extensions": "cl_khr_icd cl_khr_subgroups", **has})
+    none = {"name": "Other ", "double_fp_config": 0, "image_support": 0, "extensions": "cl_khr_icd cl_khr_subgroups"}
+    return SimpleNamespace(**{**none, **has})
 
 
 @pytest.mark.parametrize(
     ("kernel", "message"),
     [
         (DOUBLE, r"^Other has no double precision \(cl_khr_fp64\), which the plan's float64 values need$"),
+        (PICTURED, "^Other has no images, as which the plan's kernels read weights: compile the model for this device$"),
         (SHARED, rf"^Other has no sub-groups of 16 work-items \({SUBGROUPS}\), which the plan's kernels need: compile the model for "),
     ],
 )
@@ -34,4 +39,4 @@ def test_what_is_missing(kernel: Kernel, message: str) -> None:
 
 def test_what_is_there() -> None:
     check(device(), [PLAIN])
-    check(device(double_fp_config=63, extensions=f"cl_khr_icd {SUBGROUPS}"), [PLAIN, DOUBLE, SHARED])
+    check(device(double_fp_config=63, image_support=1, extensions=f"cl_khr_icd {SUBGROUPS}"), [PLAIN, DOUBLE, PICTURED, SHARED])

@@ -1,9 +1,10 @@
 // Dense KY x KX convolution as a product of matrices whose tiles a work-group keeps in local memory ("implicit GEMM").
 // x, y: strided blocks of V channels; w: [OC / (GY * OB * V)][STEPS][V][GY * OB * V], a step being a block of input channels at one
-// place of the window, with zeros for channels that do not exist.
+// place of the window.
 // A group computes GX * PX pixels x GY * OB blocks of V output channels: its work-items bring what DEPTH steps need, neighbours
 // what neighbours in memory are, then each adds up the products of PX pixels, GX apart, and OB blocks.
 #define V 4  // channels of a block
+#define IC 17  // input channels
 #define OCB 9  // blocks of output channels, ceil(OC / V)
 #define IH 9  // input height
 #define IW 11  // input width
@@ -45,7 +46,7 @@
 #define Y_SX 4
 
 __attribute__((reqd_work_group_size(8, 8, 1)))
-__kernel void conv_local_bbeae61b(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_local_4d878410(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     __local floatV xs[DEPTH * PIXELS], ws[DEPTH * V * BLOCKS];
     const int px = get_local_id(0), ob = get_local_id(1), item = ob * GX + px;
     const int first = get_group_id(0) * PIXELS, blocks = get_group_id(1), n = get_global_id(2);
@@ -75,8 +76,9 @@ __kernel void conv_local_bbeae61b(__global const X_T *restrict x, __global const
             #pragma unroll
             for (int p = 0; p < PX; ++p)
                 vstore4(xs[k * PIXELS + p * GX + px], 0, own[p]);
-            #pragma unroll
-            for (int lane = 0; lane < V; ++lane)
+            const int lanes = IC % V ? min(V, IC - (step + k) / (KY * KX) * V) : V;
+            __attribute__((opencl_unroll_hint(V)))
+            for (int lane = 0; lane < lanes; ++lane)
                 #pragma unroll
                 for (int b = 0; b < OB; ++b) {
                     const floatV wv = ws[(k * V + lane) * BLOCKS + ob * OB + b];
