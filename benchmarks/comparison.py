@@ -20,6 +20,7 @@ WRONG = 1e-3
 WRONG_HALF = 5e-2
 """The same of half precision, behind the exponents of a softmax."""
 HALF = ("planish_f16",)
+"""The engines that compute with it."""
 
 
 def machine() -> Record:

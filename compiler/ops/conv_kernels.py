@@ -17,6 +17,7 @@ import numpy as np
 from ..cost import tile_cost
 from ..kernel import Kernel, Read, Site, View
 from ..targets import Target
+from .conv_packing import pack_dense, pack_depthwise, pack_first, pack_pointwise
 
 if TYPE_CHECKING:
     from .conv import Conv2D, OrderedConv2D
@@ -79,49 +80,6 @@ def ordered_conv2d(site: Site, op: OrderedConv2D) -> Sequence[Kernel]:
         params["BEGIN"] = True
         reads = (site.pack("begin", lambda: np.pad(begin, (0, lanes * max(PIXELS)))),)  # the last tile may reach so far
     return sorted((replace(k, params={**k.params, **params}, reads=(*k.reads, *reads)) for k in found), key=lambda k: k.cost)
-
-
-def pack_dense(w: np.ndarray, groups: int, lanes: int, blocks: int, band: int, first: Sequence[int]) -> np.ndarray:
-    """w [O,KY,KX,C/groups] -> [tiles][band][KY][KX][V][blocks * V]: for each tile of output channels the `band` blocks of input
-    channels that start at block first[tile]; what does not exist is zero."""
-    w = expand_groups(w, groups)
-    o, ky, kx, c = w.shape
-    wide = blocks * lanes
-    tiles = len(first)
-    padded = np.zeros((tiles * wide, ky, kx, (max(first) + band) * lanes), w.dtype)
-    padded[:o, :, :, :c] = w
-    out = np.empty((tiles, band, ky, kx, lanes, wide), w.dtype)
-    for t, start in enumerate(first):
-        part = padded[t * wide : (t + 1) * wide, :, :, start * lanes : (start + band) * lanes]
-        out[t] = part.reshape(wide, ky, kx, band, lanes).transpose(3, 1, 2, 4, 0)
-    return out
-
-
-def pack_pointwise(w: np.ndarray, lanes: int, blocks: int) -> np.ndarray:
-    """w [O,1,1,C] -> [tiles][C][blocks * V]."""
-    o, _, _, c = w.shape
-    wide = blocks * lanes
-    padded = np.zeros((ceil(o / wide) * wide, c), w.dtype)
-    padded[:o] = w[:, 0, 0]
-    return np.ascontiguousarray(padded.reshape(-1, wide, c).transpose(0, 2, 1))
-
-
-def pack_depthwise(w: np.ndarray, lanes: int) -> np.ndarray:
-    """w [C,KY,KX,1] -> [C / V][KY][KX][V]."""
-    c, ky, kx, _ = w.shape
-    padded = np.zeros((ceil(c / lanes) * lanes, ky, kx), w.dtype)
-    padded[:c] = w[..., 0]
-    return np.ascontiguousarray(padded.reshape(-1, lanes, ky, kx).transpose(0, 2, 3, 1))
-
-
-def expand_groups(w: np.ndarray, groups: int) -> np.ndarray:
-    """Weights of a grouped convolution as those of a dense one, zero outside the groups."""
-    o, ky, kx, per_in = w.shape
-    out = np.zeros((o, ky, kx, per_in * groups), w.dtype)
-    for g in range(groups):
-        rows = slice(g * o // groups, (g + 1) * o // groups)
-        out[rows, ..., g * per_in : (g + 1) * per_in] = w[rows]
-    return out
 
 
 def flat(view: View) -> bool:
@@ -371,15 +329,6 @@ def _in_order(site: Site, op: OrderedConv2D) -> list[Kernel]:
             flops=2 * site.output.type.size * w[0].size, weights=w.size, pack=partial(pack_first, w, lanes, ob),
             params={"IC": w.shape[3], "OCB": blocks, **geometry(site, op), "TX": tx, "OB": ob}))
     return kernels
-
-
-def pack_first(w: np.ndarray, lanes: int, blocks: int) -> np.ndarray:
-    """w [O,KY,KX,C] -> [tiles][KY][KX][C][blocks * V]."""
-    o, ky, kx, c = w.shape
-    wide = blocks * lanes
-    padded = np.zeros((ceil(o / wide) * wide, ky, kx, c), w.dtype)
-    padded[:o] = w
-    return np.ascontiguousarray(padded.reshape(-1, wide, ky, kx, c).transpose(0, 2, 3, 4, 1))
 
 
 def conv_transposed(site: Site, op: ConvTranspose2D) -> Sequence[Kernel]:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..kernel import Kernel, Read, Site, View
-from .conv_kernels import geometry, pack_dense, tiled, vectors_of
+from .conv_kernels import geometry, tiled, vectors_of
+from .conv_packing import pack_dense
 
 if TYPE_CHECKING:
     from .conv import Conv2D
