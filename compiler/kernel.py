@@ -89,6 +89,7 @@ class Kernel:
         groups: neighbouring axes of the result that the kernel walks as one; () where it walks the buffer as it is.
         place: from the (n, y, x, channel) that a template gives to its epilogue to the coordinates of the result, where
             these are not the same.
+        channelwise: whether a block of channels of the result needs only that block of the first operand.
     """
 
     template: str
@@ -104,6 +105,7 @@ class Kernel:
     fill: float = 0.0
     groups: tuple[tuple[int, ...], ...] | None = None
     place: Callable[[Index], Index] | None = field(default=None, compare=False)
+    channelwise: bool = False
 
     @property
     def scratch(self) -> int:

@@ -101,6 +101,7 @@ class Megakernel:
     _stages: list[_Stage] = field(default_factory=list)
     _chains: list[_Chain] = field(default_factory=list)
     _order: _Order = field(default_factory=lambda: _Order())
+    _sharing: _Sharing = field(default_factory=lambda: _Sharing())
 
     def add(self, source: Source, kernel: Candidate, arguments: Sequence[Argument]) -> int:
         """Adds a launch behind all others.
@@ -111,7 +112,9 @@ class Megakernel:
         self._define(source)
         written = [a for a, stores in zip(arguments, source.stores) if stores]
         after = self._order.add(len(self._stages), arguments, written)
-        function = f"items{self._walk(_walk(source.name, kernel, arguments))}(item, last"
+        share = _by_blocks if self._sharing.add(kernel, arguments, written) else _by_tiles
+        walk = share(source.name, kernel, len(arguments))
+        function = f"items{self._walk(walk)}(item, last"
         self._stages.append(_Stage(function, math.prod(kernel.grid), after, tuple(map(_pointer, arguments)), kernel.variant()))
         return len(self._stages) - 1
 
@@ -137,6 +140,7 @@ class Megakernel:
         flat = [a for own in arguments for a in own]
         written = [a for source, own in zip(sources, arguments) for a, stores in zip(own, source.stores) if stores]
         after = self._order.add(len(self._stages), flat, written)
+        self._sharing.note(written, by_pixels=True)
         self._chains.append(_Chain(bands, tuple(parts), at))
         function = f"chain{len(self._chains) - 1}(item, last, worker"
         items = len(bands) * chain.images
@@ -175,18 +179,10 @@ def _pointer(argument: Argument) -> str:
     return f"{argument.buffer}{index} + {argument.offset}"
 
 
-def _walk(function: str, kernel: Candidate, arguments: Sequence[Argument]) -> _Walk:
-    """How the items of a launch are counted.
-
-    A worker's items are neighbours. Those of a tiled kernel (tiles, blocks of channels, images) should share what is larger: the
-    activations, where the blocks come first, or the weights of a block of channels.
-    """
+def _by_tiles(function: str, kernel: Candidate, operands: int) -> _Walk:
+    """Tiles first, then blocks of channels, then images."""
     width, height, _ = (*kernel.grid, 1, 1)[:3]
-    weights = sum(a.nbytes for a in arguments if a.buffer == "weights")
-    tiled = kernel.group is not None
-    if tiled and sum(a.nbytes for a in arguments) - weights > weights:
-        return _by_blocks(function, kernel, len(arguments))
-    return _Walk(function, len(arguments), width, (f"item - row * {width}", f"row % {height}", f"row / {height}"))
+    return _Walk(function, operands, width, (f"item - row * {width}", f"row % {height}", f"row / {height}"))
 
 
 def _by_blocks(function: str, kernel: Candidate, operands: int) -> _Walk:
@@ -203,6 +199,37 @@ def chain_variant(chain: Chain) -> str:
 def chained(variant: str) -> list[str]:
     """The kernels of which a launch tells: those of a chain, or its one."""
     return re.sub(r"^\d+ bands of ", "", variant).split(" + ")
+
+
+class _Sharing:
+    """How workers share a stage: each computes all channels of some pixels, or all pixels of some channels.
+
+    What one worker has stored costs another one several times what its own costs. So what needs only the same channels is shared as
+    its operand was; of the rest, each worker has its part of what is larger: the activations, or the weights.
+    """
+
+    def __init__(self) -> None:
+        self._by_pixels: dict[tuple[str, int, int], bool] = {}
+
+    def add(self, kernel: Candidate, arguments: Sequence[Argument], written: Sequence[Argument]) -> bool:
+        """Notes what a stage stores.
+
+        Returns:
+            Whether its workers share the pixels.
+        """
+        weights = sum(a.nbytes for a in arguments if a.buffer == "weights")
+        by_pixels = kernel.group is not None and sum(a.nbytes for a in arguments) - weights > weights
+        if kernel.channelwise:
+            by_pixels = self._by_pixels.get(self._place(arguments[0]), by_pixels)
+        self.note(written, by_pixels=by_pixels)
+        return by_pixels
+
+    def note(self, written: Sequence[Argument], *, by_pixels: bool) -> None:
+        self._by_pixels.update((self._place(argument), by_pixels) for argument in written)
+
+    @staticmethod
+    def _place(argument: Argument) -> tuple[str, int, int]:
+        return argument.buffer, argument.index, argument.offset
 
 
 class _Order:

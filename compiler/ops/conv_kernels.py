@@ -56,6 +56,12 @@ BROADCAST = 0.95
 WORK_ITEMS = 8
 """Work-items of a launch for each compute unit of a CPU: more cost more to hand out, fewer leave units idle at the end."""
 
+EARLY = 2
+"""Blocks of input channels by which a CPU fetches a tile's pixels before it needs them: they may lie in another unit's cache."""
+
+EVEN = 1.03
+"""How much more than an even share of a launch's work a compute unit may have."""
+
 
 def conv2d(site: Site, op: Conv2D) -> Sequence[Kernel]:
     """Candidates of a dense, grouped or depthwise convolution, in any order."""
@@ -120,7 +126,8 @@ def work_group(target: Target, grid: tuple[int, int, int]) -> tuple[int, int, in
 
 
 def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, int, int], params: dict[str, Any], work: float, flops: int,
-          weights: int, pack: Callable[[], np.ndarray], x: Read | None = None, group: tuple[int, int, int] | None = None) -> Kernel:
+          weights: int, pack: Callable[[], np.ndarray], x: Read | None = None, group: tuple[int, int, int] | None = None,
+          channelwise: bool = False) -> Kernel:
     """A candidate that computes a grid of (tiles of pixels, tiles of channels, images), with its cost.
 
     Args:
@@ -128,9 +135,10 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
         work: arithmetic operations, what is computed beyond the edges included; flops: without it.
         weights: elements of the packed weights; pack: makes them.
         x: the read of the first operand, where it is not the node's; group: the work-group, where the kernel is for one.
+        channelwise: as of `Kernel`.
     """
     target = site.target
-    run = min(max(prod(grid) // (target.units * WORK_ITEMS), 1), grid[0]) if target.kind == "cpu" else 1
+    run = consecutive(grid, target.units) if target.kind == "cpu" else 1
     group = group or work_group(target, grid)
     grid = (ceil(grid[0] / (run * group[0])) * group[0], grid[1], grid[2])
     nbytes = site.moved(weights)
@@ -139,7 +147,24 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
     unroll = 1 if target.kind == "cpu" else target.lanes
     params = {"V": target.lanes, **params, "SCALED": bool(scale), "RUN": run, "UNROLL": unroll, "WG": group}
     reads = (x or site.read("x", 0), site.pack("w", pack, vectors=True), *scale)
-    return Kernel(template, params, reads, grid, group, target.lanes, flops, nbytes, cost)
+    return Kernel(template, params, reads, grid, group, target.lanes, flops, nbytes, cost, channelwise=channelwise)
+
+
+def consecutive(grid: tuple[int, int, int], units: int) -> int:
+    """How many tiles of pixels a work-item of a CPU computes, one after another: as many as leave every compute unit WORK_ITEMS, or
+    fewer, so that the units can share the pixels, and the work, evenly. Where they do, a unit finds the pixels that the next
+    launch needs of it in its own cache."""
+    tiles, others = grid[0], grid[1] * grid[2]
+    most = min(max(tiles * others // (units * WORK_ITEMS), 1), tiles)
+    least = ceil(tiles / most)
+    runs = range(least, min(least + 4 * units, tiles) + 1)
+    return min((ceil(tiles / n) for n in runs), key=lambda run: (_uneven(run, tiles, others, units), ceil(tiles / run) % units != 0, -run))
+
+
+def _uneven(run: int, tiles: int, others: int, units: int) -> float:
+    """The work of the unit that has most, over an even share; what is less than EVEN is even."""
+    items = ceil(tiles / run) * others
+    return max(ceil(items / units) * run * units / (tiles * others), EVEN)
 
 
 def ahead(target: Target, vectors: int, tiles: int) -> int:
@@ -188,7 +213,8 @@ def pointwise(site: Site, w: np.ndarray, batch: int, pixels: int, x: Read | None
             site, "conv_pointwise", tile=(px, ob), grid=grid, work=2 * grid[0] * px * grid[1] * ob * lanes * c * batch,
             flops=2 * batch * pixels * o * c, weights=w.size, pack=partial(pack_pointwise, w, lanes, ob), x=x,
             params={"IC": c, "OCB": blocks, "PIXELS": pixels, "PX": px, "APART": apart, "OB": ob, "COLUMN": column,
-                    "STAGED": int(staged), "SUBGROUP": 0, "AHEAD": ahead(site.target, lanes * ob, grid[0])})
+                    "STAGED": int(staged), "SUBGROUP": 0, "AHEAD": ahead(site.target, lanes * ob, grid[0]),
+                    "EARLY": EARLY if site.target.kind == "cpu" else 0})
         kernels.append(plain)
         if vectors and not staged and px * c * x.storage.itemsize > NEAREST:
             kernels.append(replace(plain, params={**plain.params, "STAGED": 1}, cost=plain.cost * STAGED))
@@ -288,7 +314,7 @@ def _depthwise(site: Site, op: Conv2D | OrderedConv2D) -> list[Kernel]:
                 site, "conv_depthwise", tile=(tx * ty, 1), grid=grid,
                 work=2 * grid[0] * tx * ty * blocks * lanes * n * taps * (1.6 + loads + 2 * spilled),
                 flops=2 * y.type.size * taps, weights=w.size, pack=partial(pack_depthwise, w, lanes),
-                params={**geometry(site, op), "TY": ty, "TX": tx}))
+                params={**geometry(site, op), "TY": ty, "TX": tx}, channelwise=True))
     return kernels
 
 

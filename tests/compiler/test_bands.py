@@ -88,7 +88,7 @@ def chains(graph: Graph) -> list[Chain]:
 
 
 def test_chains_where_images_are_large() -> None:
-    found = chains(inverted_residual().graph)
+    found = chains(inverted_residual(size=112).graph)
     templates = [[launch.kernel.template for launch in chain.launches] for chain in found]
     assert any({"conv_pointwise", "conv_depthwise"} <= set(each) for each in templates)
     assert all(chain.workers >= SMALL.units for chain in found)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from planish.compiler import megakernel
 from planish.compiler.driver import compile_graph
 from planish.compiler.kernel import Kernel
-from planish.compiler.megakernel import _Order, _walk, joins
+from planish.compiler.megakernel import _Order, _Sharing, joins
 from planish.compiler.ops.conv import Conv2D
 from planish.compiler.ops.pool import Pool2D
 from planish.compiler.ops.softmax import Softmax
@@ -56,11 +56,29 @@ def kernel(grid: tuple[int, ...], group: tuple[int, ...] | None) -> Kernel:
     return Kernel("map", {}, (), grid, group)
 
 
-def test_items_of_a_tile_are_counted_along_what_is_smaller() -> None:
+def test_workers_have_their_part_of_what_is_larger() -> None:
     x, few, many = Argument("arena", 0, 0, 1000), Argument("weights", 0, 0, 10), Argument("weights", 0, 0, 5000)
-    assert _walk("f", kernel((4, 3, 2), (1, 1, 1)), [x, few]).index == ("row % 4", "item - row * 3", "row / 4")
-    assert _walk("f", kernel((4, 3, 2), (1, 1, 1)), [x, many]).index == ("item - row * 4", "row % 3", "row / 3")
-    assert _walk("f", kernel((4, 3, 2), None), [x, few]).index == ("item - row * 4", "row % 3", "row / 3")
+    tiled = kernel((4, 3, 2), (1, 1, 1))
+    assert _Sharing().add(tiled, [x, few], [])
+    assert not _Sharing().add(tiled, [x, many], [])
+    assert not _Sharing().add(kernel((4, 3, 2), None), [x, few], [])
+
+
+@pytest.mark.parametrize("nbytes", [10, 5000])
+def test_what_takes_channels_one_by_one_is_shared_as_its_operand(nbytes: int) -> None:
+    x, between, y = (Argument("arena", 0, 1024 * k, 1000) for k in range(3))
+    sharing, tiled = _Sharing(), kernel((4, 3, 2), (1, 1, 1))
+    depthwise = replace(tiled, channelwise=True)
+    weights = Argument("weights", 0, 0, nbytes)
+    assert sharing.add(tiled, [x, weights, between], [between]) == sharing.add(depthwise, [between, y], [y])
+    assert sharing.add(depthwise, [x, y], [y]), "nobody stored what it reads: activations are larger"
+
+
+def test_bands_share_pixels() -> None:
+    x, y, weights = Argument("arena", 0, 0, 1000), Argument("arena", 0, 1024, 1000), Argument("weights", 0, 0, 5000)
+    sharing = _Sharing()
+    sharing.note([x], by_pixels=True)
+    assert sharing.add(replace(kernel((4, 3, 2), (1, 1, 1)), channelwise=True), [x, weights, y], [y])
 
 
 @pytest.mark.parametrize(("group", "expected"), [(None, True), ((1, 1, 1), True), ((1,), True), ((8, 1, 1), False)])

@@ -40,7 +40,7 @@ static float16 near_sigmoid16(float16 x) {
 #define TY 1  // tile: rows, at most OH
 #define TX 1  // tile: pixels of a row, at most OW
 #define OB 1  // tile: blocks of output channels
-#define RUN 18  // tiles that a work-item computes, one after another
+#define RUN 10  // tiles that a work-item computes, one after another
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each row of a block of input channels
 #define SEGMENT ((TX - 1) * STRIDE_X + (KX - 1) * DILATION_X + 1)  // input pixels under a row of the tile
@@ -80,7 +80,7 @@ static float16 near_sigmoid16(float16 x) {
 #define Y_SX 16
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void conv_direct_d3d84fbc(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_direct_e5390c86(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {

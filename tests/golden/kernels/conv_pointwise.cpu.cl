@@ -24,11 +24,12 @@ static float16 near_sigmoid16(float16 x) {
 #define PX 1  // tile: pixels
 #define APART 1  // tiles that are interleaved; APART * PX is at most PIXELS
 #define OB 1  // tile: blocks of output channels
-#define RUN 18  // tiles that a work-item computes, one after another
+#define RUN 10  // tiles that a work-item computes, one after another
 #define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each block of input channels
-#if AHEAD
+#define EARLY 2  // blocks of input channels by which a tile's pixels are fetched before they are needed; 0: not at all
+#if AHEAD || EARLY
 // PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
 #ifdef __has_builtin
 #if __has_builtin(__builtin_prefetch)
@@ -60,7 +61,7 @@ static float16 near_sigmoid16(float16 x) {
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void conv_pointwise_0c977a6d(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_b4e495e3(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -75,6 +76,11 @@ __kernel void conv_pointwise_0c977a6d(__global const X_T *restrict x, __global c
         int wi = ob * IC * OB * V;
         for (int c = 0; c < IC; c += V) {
             const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SP;
+#if EARLY
+            #pragma unroll
+            for (int p = 0; p < PX; ++p)
+                PREFETCH(x + xi + EARLY * X_SC + p * APART * X_SP);
+#endif
 #if AHEAD
             #pragma unroll
             for (int k = 0; k < AHEAD; ++k)

@@ -13,8 +13,9 @@
 #define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 4  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 0  // vectors of the next tile of channels' weights, fetched with each block of input channels
+#define EARLY 0  // blocks of input channels by which a tile's pixels are fetched before they are needed; 0: not at all
 #define STAGED 1  // a tile's pixels are loaded by vectors, before their channels are taken one by one
-#if AHEAD
+#if AHEAD || EARLY
 // PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
 #ifdef __has_builtin
 #if __has_builtin(__builtin_prefetch)
@@ -46,7 +47,7 @@
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
 __attribute__((reqd_work_group_size(64, 1, 1)))
-__kernel void conv_pointwise_efceb0a0(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_pointwise_d7ef544e(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -65,6 +66,11 @@ __kernel void conv_pointwise_efceb0a0(__global const X_T *restrict x, __global c
             #pragma unroll
             for (int p = 0; p < PX; ++p)
                 vstore4(LOADV_X(xi + p * APART * X_SP), 0, staged[p]);
+#if EARLY
+            #pragma unroll
+            for (int p = 0; p < PX; ++p)
+                PREFETCH(x + xi + EARLY * X_SC + p * APART * X_SP);
+#endif
 #if AHEAD
             #pragma unroll
             for (int k = 0; k < AHEAD; ++k)

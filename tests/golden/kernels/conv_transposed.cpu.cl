@@ -37,7 +37,7 @@ static float16 near_sigmoid16(float16 x) {
 #define PAD_LEFT 0
 #define TX 1  // tile: pixels of a phase of a row
 #define OB 1  // tile: blocks of output channels
-#define RUN 7  // tiles that a work-item computes, one after another
+#define RUN 6  // tiles that a work-item computes, one after another
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define PHASE_TILES (((OW + STRIDE_X - 1) / STRIDE_X + TX - 1) / TX)  // tiles of a phase of a row
 #define TILES (OH * STRIDE_X * PHASE_TILES)
@@ -61,7 +61,7 @@ static float16 near_sigmoid16(float16 x) {
 #define Y_SX 16
 
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void conv_transposed_e120bb96(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
+__kernel void conv_transposed_324fa21a(__global const X_T *restrict x, __global const float *restrict w, __global const float *restrict e0, __global const float *restrict e1, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {

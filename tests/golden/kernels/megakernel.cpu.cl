@@ -34,7 +34,7 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #undef LANES
 #pragma OPENCL FP_CONTRACT ON
 
-// ---- conv_pointwise_79e83fdb
+// ---- conv_pointwise_75dfc552
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
 // One work-item computes PX pixels, APART from each other, x OB blocks of V output channels; APART tiles, which are interleaved, are
@@ -50,7 +50,8 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 3  // vectors of the next tile of channels' weights, fetched with each block of input channels
-#if AHEAD
+#define EARLY 2  // blocks of input channels by which a tile's pixels are fetched before they are needed; 0: not at all
+#if AHEAD || EARLY
 // PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
 #ifdef __has_builtin
 #if __has_builtin(__builtin_prefetch)
@@ -81,7 +82,7 @@ static inline void map_199afb2a(const int item0, const int item1, const int item
 #define Y_SX 16
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
-static inline void conv_pointwise_79e83fdb(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const float *restrict w, __global Y_T *restrict y) {
+static inline void conv_pointwise_75dfc552(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const float *restrict w, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -96,6 +97,11 @@ static inline void conv_pointwise_79e83fdb(const int item0, const int item1, con
         int wi = ob * IC * OB * V;
         for (int c = 0; c < IC; c += V) {
             const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SP;
+#if EARLY
+            #pragma unroll
+            for (int p = 0; p < PX; ++p)
+                PREFETCH(x + xi + EARLY * X_SC + p * APART * X_SP);
+#endif
 #if AHEAD
             #pragma unroll
             for (int k = 0; k < AHEAD; ++k)
@@ -142,6 +148,7 @@ static inline void conv_pointwise_79e83fdb(const int item0, const int item1, con
 #undef TILES
 #undef UNROLL
 #undef AHEAD
+#undef EARLY
 #undef PREFETCH
 #undef floatV
 #undef X_T
@@ -164,7 +171,7 @@ static inline void conv_pointwise_79e83fdb(const int item0, const int item1, con
 #undef X_SP
 #pragma OPENCL FP_CONTRACT ON
 
-// ---- conv_pointwise_1f431733
+// ---- conv_pointwise_f5ba942c
 // Pointwise (1x1, stride 1) convolution as a register-tiled matrix product.
 // x, y: strided blocks of V channels, pixels flattened (SY = W * SX, or W = 1); w: [OC / (OB * V)][IC][OB * V].
 // One work-item computes PX pixels, APART from each other, x OB blocks of V output channels; APART tiles, which are interleaved, are
@@ -180,7 +187,8 @@ static inline void conv_pointwise_79e83fdb(const int item0, const int item1, con
 #define TILES ((PIXELS + APART * PX - 1) / (APART * PX) * APART)
 #define UNROLL 1  // input channels per unrolled step: 1 on a CPU, V on a GPU
 #define AHEAD 2  // vectors of the next tile of channels' weights, fetched with each block of input channels
-#if AHEAD
+#define EARLY 2  // blocks of input channels by which a tile's pixels are fetched before they are needed; 0: not at all
+#if AHEAD || EARLY
 // PREFETCH(p): the line of memory at p will be wanted soon. OpenCL's own prefetch does nothing on the drivers for CPUs.
 #ifdef __has_builtin
 #if __has_builtin(__builtin_prefetch)
@@ -211,7 +219,7 @@ static inline void conv_pointwise_79e83fdb(const int item0, const int item1, con
 #define Y_SX 16
 #define X_SP X_SX  // stride of a pixel: images of width 1 are walked row by row
 
-static inline void conv_pointwise_1f431733(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const float *restrict w, __global Y_T *restrict y) {
+static inline void conv_pointwise_f5ba942c(const int item0, const int item1, const int item2, __global const X_T *restrict x, __global const float *restrict w, __global Y_T *restrict y) {
     const int ob = get_global_id(1), n = get_global_id(2);
     const int start = get_global_id(0) * RUN;
     for (int tile = start; tile < min(start + RUN, TILES); ++tile) {
@@ -226,6 +234,11 @@ static inline void conv_pointwise_1f431733(const int item0, const int item1, con
         int wi = ob * IC * OB * V;
         for (int c = 0; c < IC; c += V) {
             const int xi = X_OFFSET + n * X_SN + c / V * X_SC + first * X_SP;
+#if EARLY
+            #pragma unroll
+            for (int p = 0; p < PX; ++p)
+                PREFETCH(x + xi + EARLY * X_SC + p * APART * X_SP);
+#endif
 #if AHEAD
             #pragma unroll
             for (int k = 0; k < AHEAD; ++k)
@@ -272,6 +285,7 @@ static inline void conv_pointwise_1f431733(const int item0, const int item1, con
 #undef TILES
 #undef UNROLL
 #undef AHEAD
+#undef EARLY
 #undef PREFETCH
 #undef floatV
 #undef X_T
@@ -453,7 +467,7 @@ static __attribute__((noinline)) void items1(int item, const int last, __global 
     while (item < last) {
         const int row = item / 1, end = min(last, (row + 1) * 1);
         for (; item < end; ++item)
-            conv_pointwise_79e83fdb(row % 20, item - row * 1, row / 20, a0, a1, a2);
+            conv_pointwise_75dfc552(row % 20, item - row * 1, row / 20, a0, a1, a2);
     }
 }
 
@@ -461,7 +475,7 @@ static __attribute__((noinline)) void items2(int item, const int last, __global 
     while (item < last) {
         const int row = item / 1, end = min(last, (row + 1) * 1);
         for (; item < end; ++item)
-            conv_pointwise_1f431733(row % 8, item - row * 1, row / 8, a0, a1, a2);
+            conv_pointwise_f5ba942c(row % 8, item - row * 1, row / 8, a0, a1, a2);
     }
 }
 
@@ -504,7 +518,7 @@ __constant int AFTER[STAGES] = {0, 1, 2, 3, 4};  // stages that have to be done 
 #undef barrier
 #undef __local
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void megakernel_31723e7d(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
+__kernel void megakernel_c61c3887(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
     const int workers = get_num_groups(0), own = get_group_id(0);
     int done = first;
     for (int stage = first; stage < end; ++stage) {
