@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -31,7 +31,7 @@ def emit(schedule: Schedule, arena: Arena, target: Target) -> Plan:
     buffers = {"input": len(inputs), "output": len(outputs), "state": len(states)}
     joining = (isinstance(step, Chain) or (isinstance(step, Launch) and joins(step.kernel)) for step in schedule.walk())
     joined = target.megakernel and sum(buffers.values()) <= MOST_BUFFERS and any(joining)
-    emission = _Emission(_Blob(target.alignment), Megakernel(target.lanes, buffers) if joined else None)
+    emission = _Emission(_Blob(target.alignment), Megakernel(target.lanes, target.units, buffers) if joined else None)
     launches = emission.steps(schedule, _Places(graph, arena, 0, external, emission.kept))
     return Plan(
         inputs=tuple(_tensor(graph, "input", name, name) for name in inputs),
@@ -98,9 +98,10 @@ class _Emission:
         return (*([self.joined.kernel()] if self.joined else ()), *self.own)
 
     def steps(self, schedule: Schedule, places: _Places) -> tuple[plan_format.Step, ...]:
-        return tuple(self._step(step, places) for step in schedule.launches)
+        apart = _read_apart(schedule)
+        return tuple(self._step(step, places, apart) for step in schedule.launches)
 
-    def _step(self, step: Step, places: _Places) -> plan_format.Step:
+    def _step(self, step: Step, places: _Places, apart: Set[str]) -> plan_format.Step:
         match step:
             case HostStep():
                 return self._host_step(step.site, places)
@@ -108,14 +109,14 @@ class _Emission:
                 return self._loop(step, places)
             case Chain():
                 return self._chain(step, places)
-        return self._launch(step, places)
+        return self._launch(step, places, step.site.node.output in apart)
 
-    def _launch(self, launch: Launch, places: _Places) -> plan_format.Launch:
+    def _launch(self, launch: Launch, places: _Places, apart: bool) -> plan_format.Launch:
         kernel, joined = launch.kernel, self.joined if joins(launch.kernel) else None
         rendered = render.source(launch.site, kernel, stage=joined is not None)
         arguments = tuple(self._argument(launch, o, places) for o in rendered.operands)
         if joined:
-            number, stage = 0, joined.add(rendered, kernel, arguments)
+            number, stage = 0, joined.add(rendered, kernel, arguments, apart=apart)
         else:
             if rendered.name not in self.numbers:
                 self.numbers[rendered.name] = len(self.own)
@@ -185,6 +186,13 @@ class _Emission:
         """Where the body of a loop finds a value of the graph around it."""
         data = outer.graph.constant(value)
         return outer.buffer(value) if data is None else self.weights.add(data)
+
+
+def _read_apart(schedule: Schedule) -> Set[str]:
+    """The values of which each reader takes the channels one by one."""
+    readers = {step.site.node.name: step.site.node.inputs[0] for step in schedule.launches
+               if isinstance(step, Launch) and step.kernel.channelwise}
+    return {v for v in readers.values() if all(readers.get(node.name) == v for node in schedule.graph.consumers(v))}
 
 
 @dataclass

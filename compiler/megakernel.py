@@ -90,21 +90,28 @@ class Megakernel:
     """Stages as they come, and in the end the kernel.
 
     Args:
-        lanes: of the vectors that it computes with.
+        lanes: of the vectors that it computes with; units: compute units, of which each is a worker.
         buffers: how many inputs, outputs and states the plan has.
     """
 
     lanes: int
+    units: int
     buffers: dict[str, int]
     _functions: dict[str, _Function] = field(default_factory=dict)
     _walks: dict[_Walk, int] = field(default_factory=dict)
     _stages: list[_Stage] = field(default_factory=list)
     _chains: list[_Chain] = field(default_factory=list)
     _order: _Order = field(default_factory=lambda: _Order())
-    _sharing: _Sharing = field(default_factory=lambda: _Sharing())
+    _sharing: _Sharing = field(init=False)
 
-    def add(self, source: Source, kernel: Candidate, arguments: Sequence[Argument]) -> int:
+    def __post_init__(self) -> None:
+        self._sharing = _Sharing(self.units)
+
+    def add(self, source: Source, kernel: Candidate, arguments: Sequence[Argument], *, apart: bool) -> int:
         """Adds a launch behind all others.
+
+        Args:
+            apart: whether all that read its result take the channels one by one.
 
         Returns:
             The number of its stage.
@@ -112,7 +119,7 @@ class Megakernel:
         self._define(source)
         written = [a for a, stores in zip(arguments, source.stores) if stores]
         after = self._order.add(len(self._stages), arguments, written)
-        share = _by_blocks if self._sharing.add(kernel, arguments, written) else _by_tiles
+        share = _by_blocks if self._sharing.add(kernel, arguments, written, apart) else _by_tiles
         walk = share(source.name, kernel, len(arguments))
         function = f"items{self._walk(walk)}(item, last"
         self._stages.append(_Stage(function, math.prod(kernel.grid), after, tuple(map(_pointer, arguments)), kernel.variant()))
@@ -204,25 +211,37 @@ def chained(variant: str) -> list[str]:
 class _Sharing:
     """How workers share a stage: each computes all channels of some pixels, or all pixels of some channels.
 
-    What one worker has stored costs another one several times what its own costs. So what needs only the same channels is shared as
-    its operand was; of the rest, each worker has its part of what is larger: the activations, or the weights.
+    What another worker has stored, or stores nearby, costs a worker several times what its own costs. So what takes channels one by one
+    is shared as its operand was; and that by channels, if there are enough, for then nothing but the operand's own operand has to
+    move. Of the rest each worker has its part of what is larger: the activations, or the weights.
     """
 
-    def __init__(self) -> None:
+    ENOUGH = 2
+    """Tiles of channels for each worker: with fewer, one of them may have much more to do."""
+
+    def __init__(self, units: int) -> None:
+        self._units = units
         self._by_pixels: dict[tuple[str, int, int], bool] = {}
 
-    def add(self, kernel: Candidate, arguments: Sequence[Argument], written: Sequence[Argument]) -> bool:
+    def add(self, kernel: Candidate, arguments: Sequence[Argument], written: Sequence[Argument], apart: bool) -> bool:
         """Notes what a stage stores.
 
         Returns:
             Whether its workers share the pixels.
         """
-        weights = sum(a.nbytes for a in arguments if a.buffer == "weights")
-        by_pixels = kernel.group is not None and sum(a.nbytes for a in arguments) - weights > weights
-        if kernel.channelwise:
-            by_pixels = self._by_pixels.get(self._place(arguments[0]), by_pixels)
+        by_pixels = self._decided(kernel, arguments, apart)
         self.note(written, by_pixels=by_pixels)
         return by_pixels
+
+    def _decided(self, kernel: Candidate, arguments: Sequence[Argument], apart: bool) -> bool:
+        if kernel.group is None:
+            return False
+        if kernel.channelwise and self._place(arguments[0]) in self._by_pixels:
+            return self._by_pixels[self._place(arguments[0])]
+        if apart and (*kernel.grid, 1)[1] >= self.ENOUGH * self._units:
+            return False
+        weights = sum(a.nbytes for a in arguments if a.buffer == "weights")
+        return sum(a.nbytes for a in arguments) - weights > weights
 
     def note(self, written: Sequence[Argument], *, by_pixels: bool) -> None:
         self._by_pixels.update((self._place(argument), by_pixels) for argument in written)

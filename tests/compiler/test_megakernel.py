@@ -59,26 +59,32 @@ def kernel(grid: tuple[int, ...], group: tuple[int, ...] | None) -> Kernel:
 def test_workers_have_their_part_of_what_is_larger() -> None:
     x, few, many = Argument("arena", 0, 0, 1000), Argument("weights", 0, 0, 10), Argument("weights", 0, 0, 5000)
     tiled = kernel((4, 3, 2), (1, 1, 1))
-    assert _Sharing().add(tiled, [x, few], [])
-    assert not _Sharing().add(tiled, [x, many], [])
-    assert not _Sharing().add(kernel((4, 3, 2), None), [x, few], [])
+    assert _Sharing(2).add(tiled, [x, few], [], False)
+    assert not _Sharing(2).add(tiled, [x, many], [], False)
+    assert not _Sharing(2).add(kernel((4, 3, 2), None), [x, few], [], False)
 
 
 @pytest.mark.parametrize("nbytes", [10, 5000])
 def test_what_takes_channels_one_by_one_is_shared_as_its_operand(nbytes: int) -> None:
     x, between, y = (Argument("arena", 0, 1024 * k, 1000) for k in range(3))
-    sharing, tiled = _Sharing(), kernel((4, 3, 2), (1, 1, 1))
+    sharing, tiled = _Sharing(2), kernel((4, 3, 2), (1, 1, 1))
     depthwise = replace(tiled, channelwise=True)
     weights = Argument("weights", 0, 0, nbytes)
-    assert sharing.add(tiled, [x, weights, between], [between]) == sharing.add(depthwise, [between, y], [y])
-    assert sharing.add(depthwise, [x, y], [y]), "nobody stored what it reads: activations are larger"
+    assert sharing.add(tiled, [x, weights, between], [between], False) == sharing.add(depthwise, [between, y], [y], False)
+    assert sharing.add(depthwise, [x, y], [y], False), "nobody stored what it reads: activations are larger"
 
 
 def test_bands_share_pixels() -> None:
     x, y, weights = Argument("arena", 0, 0, 1000), Argument("arena", 0, 1024, 1000), Argument("weights", 0, 0, 5000)
-    sharing = _Sharing()
+    sharing = _Sharing(2)
     sharing.note([x], by_pixels=True)
-    assert sharing.add(replace(kernel((4, 3, 2), (1, 1, 1)), channelwise=True), [x, weights, y], [y])
+    assert sharing.add(replace(kernel((4, 3, 2), (1, 1, 1)), channelwise=True), [x, weights, y], [y], False)
+
+
+@pytest.mark.parametrize(("columns", "by_pixels"), [(3, True), (4, False)])
+def test_what_is_read_channel_by_channel_is_shared_by_channels(columns: int, by_pixels: bool) -> None:
+    x, y = Argument("arena", 0, 0, 1000), Argument("arena", 0, 1024, 1000)
+    assert _Sharing(2).add(kernel((4, columns, 1), (1, 1, 1)), [x, y], [y], True) == by_pixels
 
 
 @pytest.mark.parametrize(("group", "expected"), [(None, True), ((1, 1, 1), True), ((1,), True), ((8, 1, 1), False)])
