@@ -518,7 +518,7 @@ __constant int AFTER[STAGES] = {0, 1, 2, 3, 4};  // stages that have to be done 
 #undef barrier
 #undef __local
 __attribute__((reqd_work_group_size(1, 1, 1))) __attribute__((vec_type_hint(float16)))
-__kernel void megakernel_c61c3887(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
+__kernel void megakernel_b11ae431(__global uchar *arena, __global uchar *weights, __global uchar *input0, __global uchar *output0, __global atomic_int *counters, const int first, const int end) {
     const int workers = get_num_groups(0), own = get_group_id(0);
     int done = first;
     for (int stage = first; stage < end; ++stage) {
@@ -526,19 +526,19 @@ __kernel void megakernel_c61c3887(__global uchar *arena, __global uchar *weights
             while (atomic_load_explicit(counters + (done * (workers + 1) + workers) * LINE, memory_order_acquire, WITHIN) < ITEMS[done]);
         const long items = ITEMS[stage];
         const int share = max(1, (int)(items / (workers * SHARE)));
-        __global atomic_int *taken = counters + stage * (workers + 1) * LINE;
-        int computed = 0;
+        __global atomic_int *taken = counters + stage * (workers + 1) * LINE, *computed = taken + workers * LINE;
         for (int k = 0; k < workers; ++k) {
             const int of = (own + k) % workers, begin = items * of / workers, count = items * (of + 1) / workers - begin;
+            int found = 0;
             while (atomic_load_explicit(taken + of * LINE, memory_order_relaxed, WITHIN) < count) {
                 const int at = atomic_fetch_add_explicit(taken + of * LINE, share, memory_order_relaxed, WITHIN);
                 if (at >= count) break;
                 const int some = min(share, count - at);
                 compute(stage, begin + at, begin + at + some, own, arena, weights, input0, output0);
-                computed += some;
+                found += some;
             }
+            if (found && atomic_fetch_add_explicit(computed, found, memory_order_acq_rel, WITHIN) + found == items) break;
         }
-        if (computed) atomic_fetch_add_explicit(taken + workers * LINE, computed, memory_order_acq_rel, WITHIN);
     }
 
     // Whoever leaves last puts the counters back to zero.
