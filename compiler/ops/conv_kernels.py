@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .conv import Conv2D, OrderedConv2D
     from .conv_transpose import ConvTranspose2D
 
-PIXELS = {1: (14, 8, 4, 1), 2: (14, 13, 12, 8, 4, 2, 1), 3: (9, 7, 5), 4: (6, 4, 1), 5: (5,), 6: (4,)}
+PIXELS = {1: (14, 8, 4, 1), 2: (14, 13, 12, 8, 4, 2, 1), 3: (9, 8, 7, 5), 4: (6, 4, 1), 5: (5,), 6: (4,)}
 """Pixels that a work-item may own, for each number of blocks of output channels."""
 
 GROUP = 64
