@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from math import ceil, prod
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +150,7 @@ def tiled(site: Site, template: str, *, tile: tuple[int, int], grid: tuple[int, 
     return Kernel(template, params, reads, grid, group, target.lanes, flops, nbytes, cost, channelwise=channelwise)
 
 
+@lru_cache(maxsize=4096)
 def consecutive(grid: tuple[int, int, int], units: int) -> int:
     """How many tiles of pixels a work-item of a CPU computes, one after another: as many as leave every compute unit WORK_ITEMS, or
     fewer, so that the units can share the pixels, and the work, evenly. Where they do, a unit finds the pixels that the next
@@ -157,8 +158,8 @@ def consecutive(grid: tuple[int, int, int], units: int) -> int:
     tiles, others = grid[0], grid[1] * grid[2]
     most = min(max(tiles * others // (units * WORK_ITEMS), 1), tiles)
     least = ceil(tiles / most)
-    runs = range(least, min(least + 4 * units, tiles) + 1)
-    return min((ceil(tiles / n) for n in runs), key=lambda run: (_uneven(run, tiles, others, units), ceil(tiles / run) % units != 0, -run))
+    runs = {ceil(tiles / n) for n in range(least, min(least + 4 * units, tiles) + 1)}
+    return min(runs, key=lambda run: (_uneven(run, tiles, others, units), ceil(tiles / run) % units != 0, -run))
 
 
 def _uneven(run: int, tiles: int, others: int, units: int) -> float:
