@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import pyopencl as cl
@@ -25,7 +25,8 @@ def inputs(tensors: Sequence[Tensor], given: Inputs, context: cl.Context) -> lis
         InputError: a name, shape, dtype or size does not fit; says what is accepted.
     """
     if isinstance(given, Mapping):
-        unknown = [name for name in given if name not in {t.name for t in tensors}]
+        names = {t.name for t in tensors}
+        unknown = [name for name in given if name not in names]
         missing = [t.name for t in tensors if t.name not in given]
         if unknown or missing:
             wrong = f"no input '{unknown[0]}'" if unknown else f"input '{missing[0]}' is missing"
@@ -38,7 +39,7 @@ def inputs(tensors: Sequence[Tensor], given: Inputs, context: cl.Context) -> lis
     else:
         kind = type(given).__name__
         raise InputError(f"inputs given as {kind}; a dict by name or a list in this order is accepted: {_listed(tensors)}")
-    return [_input(tensor, data, context) for tensor, data in zip(tensors, ordered)]
+    return [data if _fits(tensor, data) else _input(tensor, data, context) for tensor, data in zip(tensors, ordered)]
 
 
 def outputs(tensors: Sequence[Tensor], wanted: Outputs | None, context: cl.Context) -> dict[str, Data | None]:
@@ -47,13 +48,20 @@ def outputs(tensors: Sequence[Tensor], wanted: Outputs | None, context: cl.Conte
     Raises:
         InputError: a name, shape, dtype or size does not fit, or an array cannot be filled; says what is accepted.
     """
-    wanted = {} if wanted is None else wanted
+    if wanted is None:
+        return {t.name: None for t in tensors}
     if not isinstance(wanted, Mapping):
         raise InputError(f"outputs given as {type(wanted).__name__}; a dict by name is accepted: {_listed(tensors)}")
-    unknown = [name for name in wanted if name not in {t.name for t in tensors}]
+    names = {t.name for t in tensors}
+    unknown = [name for name in wanted if name not in names]
     if unknown:
         raise InputError(f"no output '{unknown[0]}'; the outputs are: {_listed(tensors)}")
     return {t.name: _output(t, wanted[t.name], context) if t.name in wanted else None for t in tensors}
+
+
+def _fits(tensor: Tensor, data: object) -> TypeGuard[np.ndarray]:
+    """Whether nothing is to be done or said about an input, as of nearly every one."""
+    return type(data) is np.ndarray and data.shape == tensor.shape and data.dtype == tensor.dtype and data.flags.c_contiguous
 
 
 def _input(tensor: Tensor, data: object, context: cl.Context) -> Data:

@@ -64,12 +64,12 @@ class Port:
     def fill(self, data: np.ndarray) -> None:
         """Copies to the shared memory, at once."""
         if data is not self.shared:
-            np.copyto(self.array, data)
+            self.array[...] = data
 
     def drain(self, data: np.ndarray) -> None:
         """Copies from the shared memory, at once, what is not there already."""
         if data is not self.shared and not self._aimed:
-            np.copyto(data, self.array)
+            data[...] = self.array
 
     def enqueue_in(self, queue: cl.CommandQueue, data: Data) -> list[cl.Event]:
         """Enqueues the copy to the port, if there is something to copy. The array is contiguous, and lives until that is done."""
@@ -90,6 +90,8 @@ class Port:
 
 def untangled(ports: Sequence[Port], sources: Sequence[Data]) -> list[Data]:
     """What inputs are filled from; copied where it lies in the memory of another input, which may be filled first."""
+    if len(ports) < 2:
+        return list(sources)
     return [source.copy() if isinstance(source, np.ndarray) and _other(ports, port, source) else source
             for port, source in zip(ports, sources)]  # fmt: skip
 

@@ -227,13 +227,14 @@ class Session:
     @contextmanager
     def _turn(self) -> Iterator[Memory]:
         """Its memory, for one caller at a time."""
-        with self._lock, refusals(self.device):
-            memory = self._open()
+        with self._lock:
             try:
-                yield memory
-            except (cl.Error, DeviceError):
-                self._free()
-                raise
+                yield self._open()
+            except (cl.Error, DeviceError, MemoryError) as error:
+                if not isinstance(error, MemoryError):
+                    self._free()
+                with refusals(self.device):
+                    raise
 
     def _free(self) -> None:
         self._ready, self._sequel, self._binder, self._memory = [], Sequel(self.queue, []), None, None
@@ -261,8 +262,10 @@ class Session:
 
     def _arrays(self, targets: dict[str, Data], kept: Kept) -> dict[str, np.ndarray]:
         """What a run returns."""
-        made = {t.name: np.array(kept["output", index]) for index, t in enumerate(self.outputs) if t.open}
-        return {name: made.get(name, target) for name, target in targets.items() if isinstance(target, np.ndarray)}
+        for index, tensor in enumerate(self.outputs) if kept else ():
+            if tensor.open:
+                targets[tensor.name] = np.array(kept["output", index])
+        return {name: target for name, target in targets.items() if isinstance(target, np.ndarray)}
 
     def _port(self, what: str, ports: list[Port], name: str) -> Port:
         for port in ports:
