@@ -141,10 +141,13 @@ class Resize2D(Op):
         tables = [self._table(axis, x.shape[1 + axis]).astype(real) for axis in (0, 1)]
         reads = [Read(name, Pack(partial(np.asarray, table)), table.dtype) for name, table in zip(("rows", "columns"), tables)]
         taps = [table.shape[1] for table in tables]
-        params = {"V": target.lanes, "OCB": blocks, "ROWS": taps[0], "COLUMNS": taps[1], "REAL": STORAGE[real.name]}
+        n, oh, ow, _ = y.shape
+        together = y.layout.axis is None and blocks > 1
+        params = {"V": target.lanes, "OCB": blocks, "OH": oh, "ROWS": taps[0], "COLUMNS": taps[1], "REAL": STORAGE[real.name],
+                  "TOGETHER": together}
         flops, nbytes = 2 * y.type.size * prod(taps), site.moved(sum(table.size for table in tables))
         cost = target.launch + max(3 * flops / target.gflops, nbytes / target.bandwidth) / 1e3
-        grid = (y.shape[2], y.shape[1], blocks * y.shape[0])
+        grid = (blocks, ow, oh * n) if together else (ow, oh, blocks * n)
         return [Kernel("resize", params, (site.read("x", 0), *reads), grid, None, target.lanes, flops, nbytes, cost)]
 
     def _table(self, axis: int, extent: int) -> np.ndarray:
