@@ -262,9 +262,8 @@ class Session:
 
     def _arrays(self, targets: dict[str, Data], kept: Kept) -> dict[str, np.ndarray]:
         """What a run returns."""
-        for index, tensor in enumerate(self.outputs) if kept else ():
-            if tensor.open:
-                targets[tensor.name] = np.array(kept["output", index])
+        if kept:
+            targets |= {t.name: np.array(kept["output", index]) for index, t in enumerate(self.outputs) if t.open}
         return {name: target for name, target in targets.items() if isinstance(target, np.ndarray)}
 
     def _port(self, what: str, ports: list[Port], name: str) -> Port:
